@@ -1,0 +1,1 @@
+"""Agents: static fusion baselines, bandits and reinforcement learning. They learn from logs or in a simulator."""
