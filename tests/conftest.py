@@ -1,0 +1,9 @@
+import pytest
+
+from recsim import Catalog
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    """24 made-up items in 4 categories; some lack a modality."""
+    return Catalog.synthetic(n_items=24, n_categories=4, dims={"text": 6, "image": 5}, seed=7, missing=0.1)
