@@ -1,0 +1,37 @@
+"""Off-policy evaluation: what a policy would have earned, judged from the logs of another policy.
+
+`evaluate` takes a log and policies; the estimators of `recsim.ope.slate`, the intervals and the diagnostics also work
+on plain arrays.
+"""
+
+from recsim.ope.diagnostics import Overlap, Verdict, overlap_of, verdict_of, warnings_of
+from recsim.ope.evaluate import evaluate
+from recsim.ope.intervals import Interval, Resamples, bootstrap, clusters_of, difference
+from recsim.ope.result import Estimate, Evaluation
+from recsim.ope.slate import cascade_dr, dm, dr, prefix_weight, rips, sips, snrips, snsips
+from recsim.ope.terms import Terms
+
+__all__ = [
+    "Estimate",
+    "Evaluation",
+    "Interval",
+    "Overlap",
+    "Resamples",
+    "Terms",
+    "Verdict",
+    "bootstrap",
+    "cascade_dr",
+    "clusters_of",
+    "difference",
+    "dm",
+    "dr",
+    "evaluate",
+    "overlap_of",
+    "prefix_weight",
+    "rips",
+    "sips",
+    "snrips",
+    "snsips",
+    "verdict_of",
+    "warnings_of",
+]

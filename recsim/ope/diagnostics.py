@@ -1,0 +1,187 @@
+"""Can an off-policy estimate be trusted? Overlap of logged and target policy, in numbers, in words and as a verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim.ope.terms import sum_by
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Level = Literal["trust", "caution", "do not use"]
+
+REFUSE_BELOW_ESS = 50  # effective slates
+CAUTION_BELOW_ESS = 500
+REFUSE_ABOVE_SHARE = 0.25  # of all weight on one slate
+CAUTION_ABOVE_SHARE = 0.05
+FAR_FROM_ONE = 0.3  # mean weight further from 1 than this, and significantly: refuse
+SIGNIFICANT = 3.0  # standard errors between the mean weight and 1
+FEW_SESSIONS = 50
+FEW_REWARDED = 20
+# With these, in 1,500 logs of 60 made-up worlds, nominal 95 % intervals of SIPS covered 94.5 % where the verdict was
+# trust, 90 % where it was caution and 65 % where it was do not use. A test repeats a part of this.
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How far a log bears on another policy: the distribution of the importance weights of its slates.
+
+    Attributes:
+        n_slates: rows of the log.
+        n_sessions: clusters of the log.
+        ess: effective sample size, (sum w)^2 / sum w^2 (Kong 1992): as good as so many slates of the target policy's
+            own.
+        largest: the largest weight.
+        largest_share: the share of the slate with the largest weight in the sum of weights.
+        mean: the mean weight, 1 in expectation if the logging policy could show all that the target policy shows.
+        mean_se: its standard error, clustered by session.
+        zero_share: the share of logged slates with weight 0, which the target policy would never show.
+    """
+
+    n_slates: int
+    n_sessions: int
+    ess: float
+    largest: float
+    largest_share: float
+    mean: float
+    mean_se: float
+    zero_share: float
+
+    @property
+    def z(self) -> float:
+        """Standard errors between the mean weight and 1; rounding of equal weights counts as none."""
+        distance = self.mean - 1.0
+        if abs(distance) < 1e-9:
+            return 0.0
+        return distance / self.mean_se if self.mean_se > 0 else math.copysign(math.inf, distance)
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided normal test that the mean weight is 1: small where the log cannot support the target policy."""
+        return math.erfc(abs(self.z) / math.sqrt(2.0))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether to act on an estimate, and why, for somebody who knows no importance weights.
+
+    Attributes:
+        level: `trust`, `caution` or `do not use`.
+        reason: one sentence.
+    """
+
+    level: Level
+    reason: str
+
+
+def overlap_of(weight: Floats, cluster: Integers, n_clusters: int) -> Overlap:
+    """The overlap diagnostics of weights (n,) whose rows belong to clusters 0..n_clusters-1.
+
+    >>> overlap = overlap_of(np.array([1.0, 1.0, 2.0, 0.0]), np.array([0, 0, 1, 1]), 2)
+    >>> round(overlap.ess, 3), overlap.largest_share, overlap.mean, overlap.zero_share  # 4^2 / 6, 2/4, 4/4, 1/4
+    (2.667, 0.5, 1.0, 0.25)
+    """
+    n, largest = len(weight), float(weight.max())
+    scale = largest if largest > 0 else 1.0
+    scaled = weight / scale  # squares of huge weights would overflow
+    total, squares = float(scaled.sum()), float(np.square(scaled).sum())
+    deviation = sum_by(scaled - total / n, cluster, n_clusters)
+    correction = n_clusters / (n_clusters - 1) if n_clusters > 1 else math.nan
+    return Overlap(
+        n_slates=n,
+        n_sessions=n_clusters,
+        ess=total**2 / squares if squares else 0.0,
+        largest=largest,
+        largest_share=1.0 / total if total else 0.0,
+        mean=scale * total / n,
+        mean_se=scale * math.sqrt(correction * float(np.square(deviation).sum())) / n,
+        zero_share=float((weight == 0).mean()),
+    )
+
+
+def verdict_of(overlap: Overlap, *, undefined_draws: int = 0, rewarded_sessions: int | None = None) -> Verdict:
+    """Whether an estimate with these weights deserves trust; the thresholds are this module's constants.
+
+    Args:
+        overlap: of the weights that the estimator uses.
+        undefined_draws: bootstrap draws without any overlap.
+        rewarded_sessions: sessions with any reward that counts; few of them make intervals too narrow.
+    """
+    problems = list(_problems(overlap, undefined_draws))
+    if rewarded_sessions is not None and rewarded_sessions < FEW_REWARDED:
+        problems.append(("caution", f"only {rewarded_sessions} sessions have any of it in slates that count."))
+    for level in ("do not use", "caution"):
+        for found, reason in problems:
+            if found == level:
+                return Verdict(found, reason)
+    return Verdict("trust", f"the log is worth {overlap.ess:,.0f} slates of this policy, no single slate dominates.")
+
+
+def model_verdict(overlap: Overlap, bias: float, bias_se: float) -> Verdict:
+    """The verdict on a direct-method estimate, `caution` at best: its interval leaves out the model's own error.
+
+    Args:
+        overlap: of the target policy with the log, the only place where the model can be checked.
+        bias: mean of prediction minus reward on logged slates, as a share of the mean reward.
+        bias_se: its standard error.
+    """
+    if abs(bias) > 0.1 and abs(bias) > SIGNIFICANT * bias_se:
+        return Verdict("do not use", f"the reward model misses the logged rewards by {bias:+.0%} on average.")
+    if verdict_of(overlap).level == "do not use":
+        return Verdict(
+            "do not use", "only the reward model speaks for this policy; the log has too little to check it against."
+        )
+    return Verdict(
+        "caution", "the value rests on the reward model alone; the interval does not include the model's own error."
+    )
+
+
+def warnings_of(policy: str, overlap: Overlap, undefined_draws: int = 0) -> list[str]:
+    """Everything that a decision maker should know about the overlap of `policy` with the log, in plain sentences."""
+    sentences = [f"{policy}: {reason}" for _, reason in _problems(overlap, undefined_draws)]
+    if overlap.zero_share > 0.5 and overlap.mean > 0:
+        sentences.append(f"{policy}: {overlap.zero_share:.0%} of the logged slates are ones that it would never show.")
+    return sentences
+
+
+def _problems(overlap: Overlap, undefined_draws: int) -> Iterable[tuple[Level, str]]:
+    if overlap.mean == 0:
+        yield "do not use", "it would never show any of the logged slates, so the log says nothing about it."
+        return
+    ess = f"the {overlap.n_slates:,} logged slates are worth only {overlap.ess:,.1f} of its own"
+    if overlap.ess < REFUSE_BELOW_ESS:
+        yield "do not use", f"{ess}, fewer than {REFUSE_BELOW_ESS}: the two policies are too different."
+    elif overlap.ess < CAUTION_BELOW_ESS:
+        yield "caution", f"{ess}, fewer than {CAUTION_BELOW_ESS}: the interval may be too narrow."
+    share = f"one logged slate carries {overlap.largest_share:.0%} of all weight"
+    if overlap.largest_share > REFUSE_ABOVE_SHARE:
+        yield "do not use", f"{share}: the estimate is that slate's luck."
+    elif overlap.largest_share > CAUTION_ABOVE_SHARE:
+        yield "caution", f"{share}: the estimate leans on it."
+    yield from _mean_problems(overlap)
+    if undefined_draws:
+        found = f"{undefined_draws} bootstrap draws had no slate that it could have shown"
+        yield "do not use", f"{found}; the interval leaves them out."
+    if overlap.n_sessions < FEW_SESSIONS:
+        yield (
+            "caution",
+            f"the log has {overlap.n_sessions} sessions; intervals from fewer than {FEW_SESSIONS} are too narrow.",
+        )
+
+
+def _mean_problems(overlap: Overlap) -> Iterable[tuple[Level, str]]:
+    if abs(overlap.z) < SIGNIFICANT:
+        return
+    far = abs(overlap.mean - 1.0) > FAR_FROM_ONE
+    found = f"the average weight is {overlap.mean:.3g} ± {overlap.mean_se:.2g} and should be 1"
+    if overlap.mean < 1:
+        why = f"about {1 - overlap.mean:.0%} of what it would show was never, or too seldom, shown in the log"
+    else:
+        why = "the logged propensities are not those that were in force"
+    yield ("do not use" if far else "caution"), f"{found}: {why}."

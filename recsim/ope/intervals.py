@@ -1,0 +1,162 @@
+"""Percentile bootstrap over clusters (sessions), with numerators and denominators resampled together.
+
+Slates of one session share a user, so they are no independent draws: whole sessions are resampled. Self-normalised
+estimators are ratios, so every resample has its own denominator (keeping the denominator of the whole log, as is
+sometimes done, gives intervals of the wrong width).
+
+Source: Efron and Tibshirani 1993, "An introduction to the bootstrap", chapter 13 (percentiles); Field and Welsh 2007,
+"Bootstrapping clustered data" (whole clusters).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from recsim.jit import kernel
+from recsim.ope.terms import Terms, sum_of_ratios
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_DRAWS_AT_ONCE = 16  # so many rows of totals stay in the processor's cache
+
+
+@dataclass(frozen=True, eq=False)
+class Interval:
+    """An estimate with its uncertainty, for every objective.
+
+    Attributes:
+        value: (o,) the estimate itself (not the mean of the bootstrap).
+        se: (o,) standard error by the delta method over clusters.
+        low: (o,) lower end.
+        high: (o,) upper end.
+        level: probability that the interval is meant to cover the truth.
+        undefined: bootstrap draws without any overlap (a denominator of 0), which the ends leave out.
+    """
+
+    value: Floats
+    se: Floats
+    low: Floats
+    high: Floats
+    level: float
+    undefined: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Resamples:
+    """How often each cluster is drawn in each bootstrap draw; shared by all estimates that are to be compared.
+
+    Attributes:
+        counts: (b, clusters) unsigned integers.
+    """
+
+    counts: NDArray[np.uint32]
+
+    @classmethod
+    def draw(cls, n_clusters: int, n_boot: int, seed: int) -> Resamples:
+        """`n_boot` resamples of `n_clusters` clusters with replacement, a pure function of the three numbers.
+
+        Raises:
+            ValueError: with fewer than 2 clusters or 2 draws.
+        """
+        if n_clusters < 2:
+            raise ValueError(
+                f"the log has {n_clusters} session(s); a bootstrap needs at least 2, and 50 to be of use. "
+                "Collect more sessions."
+            )
+        if n_boot < 2:
+            raise ValueError(f"n_boot is {n_boot}; a bootstrap needs at least 2 draws. Use 200 or more.")
+        generator = np.random.Generator(np.random.Philox(seed))
+        counts = np.empty((n_boot, n_clusters), np.uint32)
+        for row in counts:
+            row[:] = np.bincount(generator.integers(0, n_clusters, n_clusters), minlength=n_clusters)
+        return cls(counts)
+
+    @classmethod
+    def of_indices(cls, indices: ArrayLike, n_clusters: int) -> Resamples:
+        """Resamples given as the cluster numbers drawn: `indices` (b, draws) int in 0..n_clusters-1."""
+        rows = [np.bincount(row, minlength=n_clusters) for row in np.asarray(indices, np.int64)]
+        return cls(np.array(rows, np.uint32))
+
+    def totals(self, values: Floats) -> Floats:
+        """Sums over the drawn clusters of `values` (clusters, ...): (b, ...)."""
+        flat = np.ascontiguousarray(values.reshape(len(values), -1))
+        out = np.zeros((len(self.counts), flat.shape[1]))
+        _add_drawn(self.counts, flat, out)
+        return out.reshape(-1, *values.shape[1:])
+
+
+def clusters_of(user: ArrayLike, session: ArrayLike) -> tuple[Integers, int]:
+    """Numbers 0..clusters-1 of the sessions, in the order of (user, session), and how many there are.
+
+    >>> clusters_of([7, 7, 3], [0, 1, 0])[0].tolist()
+    [1, 2, 0]
+    """
+    _, user_code = np.unique(np.asarray(user), return_inverse=True)
+    sessions, session_code = np.unique(np.asarray(session), return_inverse=True)
+    pairs, cluster = np.unique(user_code * len(sessions) + session_code, return_inverse=True)
+    return cluster.astype(np.int64), len(pairs)
+
+
+def bootstrap(terms: Terms, resamples: Resamples, level: float = 0.95) -> Interval:
+    """The estimate of `terms` (one row per cluster) with its percentile interval.
+
+    Raises:
+        ValueError: if `level` is not between 0 and 1, or the resamples are of another number of clusters.
+    """
+    _check(terms, resamples, level)
+    return _interval(terms.value, terms.influence, draws_of(terms, resamples), level)
+
+
+def difference(terms: Terms, baseline: Terms, resamples: Resamples, level: float = 0.95) -> Interval:
+    """How much more `terms` promises than `baseline` on the same log, with the interval of the paired difference.
+
+    Both are resampled together, so that what both share, above all the users, cancels.
+
+    Raises:
+        ValueError: as in `bootstrap`, or if the two are not of the same clusters.
+    """
+    _check(terms, resamples, level)
+    _check(baseline, resamples, level)
+    draws = draws_of(terms, resamples) - draws_of(baseline, resamples)
+    return _interval(terms.value - baseline.value, terms.influence - baseline.influence, draws, level)
+
+
+def draws_of(terms: Terms, resamples: Resamples) -> Floats:
+    """(b, o) the estimate in every bootstrap draw, NaN where the draw has no overlap."""
+    return sum_of_ratios(resamples.totals(terms.numerator), resamples.totals(terms.denominator))
+
+
+@kernel
+def _add_drawn(counts: NDArray[np.uint32], values: Floats, out: Floats) -> None:
+    """Add counts @ values to out; a BLAS product differs in its last bits from one number of threads to another."""
+    for start in range(0, len(counts), _DRAWS_AT_ONCE):
+        stop = min(start + _DRAWS_AT_ONCE, len(counts))
+        for cluster in range(len(values)):
+            for draw in range(start, stop):
+                count = float(counts[draw, cluster])
+                for column in range(values.shape[1]):
+                    out[draw, column] += count * values[cluster, column]
+
+
+def _interval(value: Floats, influence: Floats, draws: Floats, level: float) -> Interval:
+    n_clusters = len(influence)
+    se = np.sqrt(n_clusters / (n_clusters - 1) * np.square(influence).sum(axis=0))
+    defined = np.isfinite(draws).all(axis=1)
+    low = high = np.full(value.shape, np.nan)
+    if defined.any():
+        low, high = np.quantile(draws[defined], [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return Interval(value, se, low, high, level, int((~defined).sum()))
+
+
+def _check(terms: Terms, resamples: Resamples, level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}; an interval's level is a probability between 0 and 1, such as 0.95.")
+    if len(terms) != resamples.counts.shape[1]:
+        raise ValueError(
+            f"the terms have {len(terms):,} rows but the resamples are of {resamples.counts.shape[1]:,} clusters; "
+            "group the terms by the same clusters first (Terms.grouped)."
+        )

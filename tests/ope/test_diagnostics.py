@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from recsim.ope import Resamples, bootstrap, overlap_of, prefix_weight, sips, verdict_of, warnings_of
+from recsim.ope.diagnostics import Overlap, model_verdict
+
+GOOD = Overlap(
+    n_slates=10_000,
+    n_sessions=1_000,
+    ess=4_000.0,
+    largest=9.0,
+    largest_share=0.001,
+    mean=1.01,
+    mean_se=0.02,
+    zero_share=0.0,
+)
+
+
+def test_overlap_by_hand():
+    overlap = overlap_of(np.array([0.0, 1.0, 2.0, 3.0]), np.array([0, 0, 1, 1]), 2)
+    assert overlap.ess == pytest.approx(6**2 / (1 + 4 + 9))
+    assert overlap.largest == 3.0
+    assert overlap.largest_share == pytest.approx(3 / 6)
+    assert overlap.mean == pytest.approx(1.5)
+    # sessions add up to 1 and 5, each 2 from the mean of 3: sqrt(2 * (4 + 4)) / 4
+    assert overlap.mean_se == pytest.approx(math.sqrt(2 * 8) / 4)
+    assert overlap.z == pytest.approx(0.5 / 1.0)
+    assert overlap.zero_share == 0.25
+    assert (overlap.n_slates, overlap.n_sessions) == (4, 2)
+
+
+def test_equal_weights_are_perfect():
+    overlap = overlap_of(np.full(100, 1.0 + 1e-15), np.arange(100), 100)
+    assert overlap.ess == pytest.approx(100)
+    assert overlap.z == 0.0
+    assert overlap.p_value == 1.0
+
+
+def test_the_test_of_the_mean_weight():
+    assert replace(GOOD, mean=1.0 + 1.96 * 0.02).p_value == pytest.approx(0.05, abs=1e-3)
+    certain = replace(GOOD, mean=0.5, mean_se=0.0)
+    assert certain.z == -math.inf
+    assert certain.p_value == 0.0
+
+
+def test_the_standard_error_is_clustered():
+    weight = np.repeat([0.5, 1.5], 50)  # two sessions of equal weights
+    apart = overlap_of(weight, np.arange(100), 100)
+    together = overlap_of(weight, np.repeat([0, 1], 50), 2)
+    assert together.mean_se == pytest.approx(0.5)
+    assert apart.mean_se == pytest.approx(0.5 / math.sqrt(99))
+
+
+def test_no_weight_at_all_and_huge_weights():
+    nothing = overlap_of(np.zeros(5), np.arange(5), 5)
+    assert (nothing.ess, nothing.largest_share, nothing.zero_share) == (0.0, 0.0, 1.0)
+    huge = overlap_of(np.array([1e200, 1e200, 0.0]), np.arange(3), 3)
+    assert huge.ess == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "level", "reason"),
+    [
+        ({}, "trust", r"worth 4,000 slates of this policy"),
+        ({"ess": 2.0}, "do not use", r"10,000 logged slates are worth only 2.0 of its own"),
+        ({"ess": 300.0}, "caution", r"worth only 300.0 .* the interval may be too narrow"),
+        ({"largest_share": 0.4}, "do not use", r"one logged slate carries 40% of all weight"),
+        ({"largest_share": 0.1}, "caution", r"one logged slate carries 10% of all weight: the estimate leans on it"),
+        (
+            {"mean": 0.5},
+            "do not use",
+            r"average weight is 0.5 ± 0.02 and should be 1: about 50% .* never, or too seldom",
+        ),
+        ({"mean": 0.9}, "caution", r"average weight is 0.9"),
+        ({"mean": 1.6}, "do not use", r"the logged propensities are not those that were in force"),
+        ({"mean": 0.5, "mean_se": 0.3}, "trust", r"worth"),
+        ({"mean": 0.0, "ess": 0.0}, "do not use", r"never show any of the logged slates"),
+        ({"n_sessions": 12}, "caution", r"the log has 12 sessions; intervals from fewer than 50 are too narrow"),
+        ({"ess": 300.0, "mean": 0.5}, "do not use", r"average weight"),  # the worst problem decides
+    ],
+)
+def test_verdicts(change, level, reason):
+    verdict = verdict_of(replace(GOOD, **change))
+    assert verdict.level == level
+    assert re.search(reason, verdict.reason)
+
+
+def test_verdicts_on_draws_and_rewards():
+    assert verdict_of(GOOD, undefined_draws=3).level == "do not use"
+    assert "3 bootstrap draws had no slate" in verdict_of(GOOD, undefined_draws=3).reason
+    assert verdict_of(GOOD, rewarded_sessions=20).level == "trust"
+    rare = verdict_of(GOOD, rewarded_sessions=4)
+    assert (rare.level, rare.reason) == ("caution", "only 4 sessions have any of it in slates that count.")
+
+
+def test_the_reward_model_alone_is_never_trusted():
+    assert model_verdict(GOOD, 0.01, 0.01).level == "caution"
+    assert model_verdict(GOOD, 0.3, 0.2).level == "caution"  # within its error
+    biased = model_verdict(GOOD, -0.3, 0.02)
+    assert (biased.level, biased.reason[:50]) == ("do not use", "the reward model misses the logged rewards by -30%")
+    assert model_verdict(replace(GOOD, ess=3.0), 0.0, 0.01).level == "do not use"
+
+
+def test_warnings_are_sentences_with_the_policys_name():
+    assert warnings_of("near", GOOD) == []
+    sentences = warnings_of(
+        "far", replace(GOOD, ess=2.0, largest_share=0.6, mean=0.4, zero_share=0.9), undefined_draws=1
+    )
+    assert len(sentences) == 5
+    assert all(sentence.startswith("far: ") and sentence.endswith(".") for sentence in sentences)
+    assert sentences[-1] == "far: 90% of the logged slates are ones that it would never show."
+
+
+def test_rare_heavy_weights_are_noticed():
+    """A target that mostly shows what is hardly ever logged: the sample looks calm, the mean weight tells."""
+    rng = np.random.default_rng(0)
+    rare = rng.random(1_000) < 0.0005  # logged with chance 0.0005, shown by the target with chance 0.9
+    weight = np.where(rare, 0.9 / 0.0005, 0.1 / 0.9995)
+    overlap = overlap_of(weight, np.arange(1_000), 1_000)
+    assert verdict_of(overlap).level == "do not use"
+
+
+@pytest.mark.slow
+def test_verdicts_sort_intervals_by_their_coverage():
+    """Nominal 95 % intervals in worlds of very different overlap: trusted ones cover, refused ones do not."""
+    rng = np.random.default_rng(3)
+    hits: dict[str, list[bool]] = {"trust": [], "caution": [], "do not use": []}
+    for _ in range(40):
+        items, size = int(rng.choice([10, 100, 1000])), int(rng.choice([500, 4000]))
+        taste = rng.normal(size=(3, items))
+        logits = np.array([rng.uniform(0, 1.2) * taste[0], rng.uniform(0.3, 2.5) * taste[1]])
+        logging, target = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        click = 1 / (1 + np.exp(2 - taste[2]))
+        for seed in range(20):
+            item = rng.choice(items, size, p=logging)
+            steps = np.log(target[item])[:, None], np.log(logging[item])[:, None]
+            terms = sips((rng.random(size) < click[item])[:, None], *steps)
+            interval = bootstrap(terms, Resamples.draw(size, 200, seed))
+            overlap = overlap_of(prefix_weight(*steps)[:, 0], np.arange(size), size)
+            hits[verdict_of(overlap).level].append(bool(interval.low[0] <= target @ click <= interval.high[0]))
+    share = {level: float(np.mean(found)) for level, found in hits.items()}
+    assert min(len(found) for found in hits.values()) > 50
+    assert share["trust"] > 0.92
+    assert share["do not use"] < 0.85
+    assert share["trust"] > share["caution"] > share["do not use"]

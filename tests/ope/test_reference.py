@@ -1,0 +1,132 @@
+"""Values that obp 0.5.7 gives on the same rows: points to 1e-9, and intervals on the same resamples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsim.ope import Resamples, Terms, bootstrap, cascade_dr, dm, dr, rips, sips, snrips, snsips
+from recsim.ope.intervals import draws_of
+
+FOLDER = Path(__file__).parents[2].parent / "shared" / "reference" / "ope"
+CASES = ("K5_perm6_cascade_additive", "K5_fact8_standard_decay", "K10_perm12_cascade_decay", "K10_fact10_cascade_decay")
+
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"reference values are not beside the checkout: {FOLDER}")
+
+
+class SlateCase:
+    """One reference log of slates as (n, k) arrays."""
+
+    def __init__(self, name: str) -> None:
+        self.meta = json.loads((FOLDER / f"slate_{name}.json").read_text())
+        self.data = np.load(FOLDER / f"slate_{name}.npz")
+        self.shape = (self.meta["n_slates"], self.meta["len_list"])
+        self.reward = self.table("reward").astype(float)
+        self.logged = self.steps("pscore_cascade")
+        self.target = self.steps("evaluation_policy_pscore_cascade")
+
+    def table(self, key: str) -> np.ndarray:
+        return self.data[key].reshape(self.shape)
+
+    def steps(self, key: str) -> np.ndarray:
+        joint = np.log(self.table(key))
+        return np.diff(joint, axis=1, prepend=0.0)
+
+    def to_go(self) -> tuple[np.ndarray, np.ndarray]:
+        """The reference's model of the reward to go at the logged items, and its expectation under the target."""
+        base, exam, action = self.data["base_expected_reward"], self.data["exam_weight"], self.table("action")
+        (n, k), rows = self.shape, np.arange(self.shape[0])
+        later = 0.8 * (k - 1 - np.arange(k))[None, :] * base.mean(axis=1)[:, None]  # (n, k)
+        left = np.exp(self.data["evaluation_policy_logit"])
+        at_logged, expected = np.empty((2, n, k))
+        for position in range(k):
+            chance = left / left.sum(axis=1, keepdims=True)
+            model = exam[position] * base + later[:, position, None]  # (n, items)
+            at_logged[:, position] = model[rows, action[:, position]]
+            expected[:, position] = (chance * model).sum(axis=1)
+            if not self.meta["is_factorizable"]:
+                left[rows, action[:, position]] = 0.0
+        return at_logged, expected
+
+    def terms(self, estimator: str) -> Terms:
+        logs = (self.reward, self.target, self.logged)
+        if estimator == "cascade-dr":
+            return cascade_dr(*logs, *self.to_go())
+        return {"sips": sips, "rips": rips, "snsips": snsips, "snrips": snrips}[estimator](*logs)
+
+
+def reference_resamples(n: int, n_boot: int, seed: int) -> Resamples:
+    generator = np.random.RandomState(seed)
+    return Resamples.of_indices([generator.randint(0, n, n) for _ in range(n_boot)], n)
+
+
+def assert_same_interval(terms: Terms, expected: dict, n_boot: int, seed: int, alpha: float) -> None:
+    resamples = reference_resamples(len(terms), n_boot, seed)
+    interval = bootstrap(terms, resamples, level=1 - alpha)
+    assert draws_of(terms, resamples).mean() == pytest.approx(expected["boot_mean"], abs=1e-9)
+    assert interval.low[0] == pytest.approx(expected["lower"], abs=1e-9)
+    assert interval.high[0] == pytest.approx(expected["upper"], abs=1e-9)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("estimator", ["sips", "rips", "snsips", "snrips", "cascade-dr"])
+def test_slate_values(case, estimator):
+    case = SlateCase(case)
+    expected = case.meta["estimators"][estimator]["value"]
+    assert case.terms(estimator).value[0] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("estimator", ["sips", "rips", "cascade-dr"])
+def test_slate_intervals_on_the_same_resamples(case, estimator):
+    case = SlateCase(case)
+    settings = case.meta["bootstrap"]
+    expected = case.meta["estimators"][estimator]["ci"]
+    assert_same_interval(case.terms(estimator), expected, settings["n"], settings["seed"], settings["alpha"])
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("estimator", ["snsips", "snrips"])
+def test_self_normalised_intervals_are_not_the_fixed_denominator_ones(case, estimator):
+    case = SlateCase(case)
+    settings, expected = case.meta["bootstrap"], case.meta["estimators"][estimator]["ci"]
+    terms = case.terms(estimator)
+    mean_weight = Terms(terms.numerator, np.broadcast_to(terms.denominator.mean(axis=0), terms.denominator.shape))
+    assert_same_interval(mean_weight, expected, settings["n"], settings["seed"], settings["alpha"])
+    ours = bootstrap(terms, reference_resamples(len(terms), settings["n"], settings["seed"]))
+    assert abs(ours.low[0] - expected["lower"]) > 1e-3
+    if estimator == "snsips":
+        assert ours.high[0] - ours.low[0] < 0.95 * (expected["upper"] - expected["lower"])
+
+
+@pytest.fixture(scope="module")
+def bandit() -> dict[str, Terms]:
+    data = np.load(FOLDER / "bandit.npz")
+    rows, action = np.arange(len(data["action"])), data["action"]
+    reward, logged = data["reward"][:, None].astype(float), np.log(data["pscore"])[:, None]
+    target = np.log(data["action_dist"][rows, action])[:, None]
+    under_target = (data["action_dist"] * data["q_hat"]).sum(axis=1)[:, None]
+    return {
+        "ipw": sips(reward, target, logged),
+        "ipw (rips)": rips(reward, target, logged),
+        "snipw": snsips(reward, target, logged),
+        "snipw (snrips)": snrips(reward, target, logged),
+        "dm": dm(under_target),
+        "dr": dr(reward, target, logged, data["q_hat"][rows, action][:, None], under_target),
+    }
+
+
+@pytest.mark.parametrize("estimator", ["ipw", "ipw (rips)", "snipw", "snipw (snrips)", "dm", "dr"])
+def test_slates_of_one_item_are_a_contextual_bandit(bandit, estimator):
+    meta = json.loads((FOLDER / "bandit.json").read_text())
+    expected = meta["estimators"][estimator.split(" ")[0]]["value"]
+    assert bandit[estimator].value[0] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("estimator", ["ipw", "dm", "dr"])
+def test_bandit_intervals_on_the_same_resamples(bandit, estimator):
+    meta = json.loads((FOLDER / "bandit.json").read_text())
+    assert_same_interval(bandit[estimator], meta["estimators"][estimator]["ci"], 200, 12345, 0.05)
