@@ -1,0 +1,176 @@
+"""Example slates with the pictures of their items, embedded so that the page needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from recsim.report.format import number
+from recsim.report.read import Run
+from recsim.report.results import Example, ShownItem
+
+if TYPE_CHECKING:
+    from recsim.catalog import Catalog
+
+SIDE = 144  # pixels
+BUDGET = 800_000  # characters of all pictures together; the page stays below 6 MB
+
+
+@dataclass(frozen=True)
+class Card:
+    """One position of an example slate.
+
+    Attributes:
+        position: from 1.
+        item: what was shown; None where the position was empty.
+        price: as text, "" where unknown.
+        image: name of the picture in `Gallery.pictures`, "" where the item has none.
+        state: `bought`, `clicked`, `seen`, `unseen`, `shown` (not known whether it was looked at) or `empty`.
+    """
+
+    position: int
+    item: ShownItem | None
+    price: str
+    image: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Slate:
+    """One example slate as it is drawn."""
+
+    policy: str
+    user: int
+    step: int
+    cards: tuple[Card, ...]
+    summary: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """All example slates.
+
+    Attributes:
+        slates: of each policy, the best policy first, oracles last.
+        pictures: names and data URIs, each picture once however often it is shown.
+        note: a sentence on pictures that are missing, or "".
+    """
+
+    slates: dict[str, list[Slate]]
+    pictures: dict[str, str]
+    note: str
+
+
+def gallery(run: Run, catalog: Catalog | None) -> Gallery:
+    """The example slates of a run, with pictures from `catalog`, or by default from the catalogue of the config."""
+    if not run.examples:
+        return Gallery({}, {}, "")
+    source, problem = (catalog, "") if catalog is not None else _catalog_of(run.catalog)
+    album = _Album(source)
+    order = {policy.name: place for place, policy in enumerate(sorted(run.ranked, key=lambda p: p.is_oracle))}
+    slates: dict[str, list[Slate]] = {}
+    for example in sorted(run.examples, key=lambda example: order.get(example.policy, len(order))):
+        slates.setdefault(example.policy, []).append(_slate(example, album))
+    return Gallery(slates, album.pictures, problem or album.note())
+
+
+class _Album:
+    """Pictures of items by their id, encoded once, until the budget is spent."""
+
+    def __init__(self, catalog: Catalog | None) -> None:
+        self._catalog = catalog
+        ids = [] if catalog is None else catalog.table["item_id"].to_list()
+        self._row = {item_id: row for row, item_id in enumerate(ids)}
+        self._known: dict[str, str] = {}
+        self._left = BUDGET
+        self._over = self._broken = self._unknown = 0
+        self.pictures: dict[str, str] = {}
+
+    def picture(self, item_id: str) -> str:
+        """The name of a picture, or "" where there is none."""
+        if item_id not in self._known:
+            self._known[item_id] = self._name(self._encode(item_id))
+        return self._known[item_id]
+
+    def _name(self, picture: str) -> str:
+        if not picture:
+            return ""
+        if len(picture) > self._left:
+            self._over += 1
+            return ""
+        self._left -= len(picture)
+        name = f"picture-{len(self.pictures)}"
+        self.pictures[name] = picture
+        return name
+
+    def note(self) -> str:
+        """What kept pictures out of the page."""
+        parts = []
+        if self._unknown:
+            parts.append(f"{self._unknown} items are not in the catalogue {getattr(self._catalog, 'name', '')!r}")
+        if self._broken:
+            parts.append(f"{self._broken} could not be read")
+        if self._over:
+            parts.append(f"{self._over} were left out to keep the page small")
+        return f"Some pictures are missing: {'; '.join(parts)}." if parts else ""
+
+    def _encode(self, item_id: str) -> str:
+        if self._catalog is None:
+            return ""
+        if item_id not in self._row:
+            self._unknown += 1
+            return ""
+        path = self._catalog.image_path(self._row[item_id])
+        if path is None:
+            return ""
+        from PIL import Image
+
+        try:
+            with Image.open(path) as image:
+                small = image.convert("RGBA")
+                small.thumbnail((SIDE, SIDE))
+                data = io.BytesIO()
+                small.save(data, "WEBP", quality=80)
+        except (OSError, Image.DecompressionBombError):
+            self._broken += 1
+            return ""
+        return f"data:image/webp;base64,{base64.b64encode(data.getvalue()).decode('ascii')}"
+
+
+def _catalog_of(named: Any) -> tuple[Catalog | None, str]:
+    """The catalogue that a config names, or why there are no pictures."""
+    from recsim.catalog import load_catalog
+
+    if not isinstance(named, str):
+        return None, "The items of this run are made up, so there are no pictures."
+    try:
+        return load_catalog(named), ""
+    except (OSError, ValueError) as error:
+        return None, f"There are no pictures, for the catalogue could not be read: {error}"
+
+
+def _slate(example: Example, album: _Album) -> Slate:
+    cards = tuple(_card(example, position, album) for position in range(len(example.items)))
+    seen = "" if example.examined is None else f", looked at {sum(example.examined)}"
+    summary = f"{len(example.items)} items{seen}, clicked {sum(example.click)}, bought {sum(example.conversion)}"
+    return Slate(example.policy, example.user, example.step + 1, cards, summary)
+
+
+def _card(example: Example, position: int, album: _Album) -> Card:
+    item = example.items[position]
+    if item.item < 0:
+        return Card(position + 1, None, "", "", "empty")
+    price = "" if item.price is None else number(item.price, 2)
+    return Card(position + 1, item, price, album.picture(item.item_id), _state(example, position))
+
+
+def _state(example: Example, position: int) -> str:
+    if example.conversion[position]:
+        return "bought"
+    if example.click[position]:
+        return "clicked"
+    if example.examined is None:
+        return "shown"
+    return "seen" if example.examined[position] else "unseen"

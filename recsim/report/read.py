@@ -1,0 +1,174 @@
+"""Reads a run folder into typed data; what is missing or wrong is told in one sentence with file and place."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from recsim.report.results import REWARD, CurvePoint, Estimate, Example, Manifest, Metrics, PolicyResult
+
+Part = TypeVar("Part")
+REMEDY = "Finish the run with `recsim run CONFIG --resume`, or check the path."
+# What a reader may want to open next, in this order; listed in the page where it exists.
+FILES = {
+    "metrics.json": "every number of this page",
+    "metrics.parquet": "the same as a table",
+    "learning_curve.parquet": "learning curves",
+    "examples.json": "the example slates",
+    "config.yaml": "the resolved config",
+    "manifest.json": "versions and stages",
+    "logs/launch.parquet": "the log from before learning",
+    "logs/production.parquet": "the log behind the offline estimates",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        metrics: what was found.
+        config_text: `config.yaml` as it stands there.
+        catalog: what the config names as its catalogue: a name, a path, or something else that has no pictures.
+        manifest: what made the run.
+        curve: learning curves, None where nothing learned by acting.
+        examples: example slates, None where none were written.
+        timings: seconds per stage, empty where unknown.
+        files: of the run folder, to link to.
+    """
+
+    metrics: Metrics
+    config_text: str
+    catalog: Any
+    manifest: Manifest
+    curve: tuple[CurvePoint, ...] | None
+    examples: tuple[Example, ...] | None
+    timings: dict[str, float]
+    files: tuple[tuple[str, str], ...]
+
+    @property
+    def ranked(self) -> list[PolicyResult]:
+        """All policies, the highest true return first."""
+        return sorted(self.metrics.policies, key=lambda policy: -policy.truth[REWARD].mean)
+
+    @property
+    def shippable(self) -> list[PolicyResult]:
+        """The policies that see only what may be seen, the highest true return first."""
+        return [policy for policy in self.ranked if not policy.is_oracle]
+
+    @property
+    def baseline(self) -> str | None:
+        """The policy that all others are compared with."""
+        against = self.metrics.differences[0].against if self.metrics.differences else None
+        return against or self.metrics.baseline
+
+    def estimates(self, policy: str, objective: str = REWARD) -> list[Estimate]:
+        """The offline estimates of one objective of one policy."""
+        return [e for e in self.metrics.offline if e.policy == policy and e.objective == objective]
+
+
+def read_run(path: Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        FileNotFoundError: if there is no such folder, or it lacks what every finished run has.
+        ValueError: if a file cannot be read or is not what it should be.
+    """
+    if not path.is_dir():
+        raise FileNotFoundError(f"there is no run folder {path}. {REMEDY}")
+    for name in ("config.yaml", "manifest.json", "metrics.json"):
+        if not (path / name).is_file():
+            raise FileNotFoundError(f"run folder {path} has no {name}, so the run is not finished. {REMEDY}")
+    metrics = _checked(path / "metrics.json", TypeAdapter(Metrics), _json(path / "metrics.json"))
+    _check_policies(path / "metrics.json", metrics)
+    config_text, config = _config(path / "config.yaml")
+    return Run(
+        metrics=metrics,
+        config_text=config_text,
+        catalog=config.get("catalog"),
+        manifest=_checked(path / "manifest.json", TypeAdapter(Manifest), _json(path / "manifest.json")),
+        curve=_curve(path / "learning_curve.parquet"),
+        examples=_optional(path / "examples.json", TypeAdapter(tuple[Example, ...])),
+        timings=_optional(path / "timings.json", TypeAdapter(dict[str, float])) or {},
+        files=tuple((name, what) for name, what in FILES.items() if (path / name).is_file()),
+    )
+
+
+def replace_text(path: Path, text: str) -> Path:
+    """Writes `text` to `path`, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}. The file is damaged; run the run again.") from error
+
+
+def _optional(path: Path, adapter: TypeAdapter[Part]) -> Part | None:
+    return _checked(path, adapter, _json(path)) if path.is_file() else None
+
+
+def _checked(path: Path, adapter: TypeAdapter[Part], value: Any) -> Part:
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+        more = f" ({error.error_count() - 1} more such places)" if error.error_count() > 1 else ""
+        raise ValueError(
+            f"{path}: {place or 'the whole file'}: {first['msg']}{more}. "
+            "It was written by another version or changed by hand; run the run again."
+        ) from error
+
+
+def _check_policies(path: Path, metrics: Metrics) -> None:
+    needed = {*metrics.objectives, REWARD, "length"}
+    for policy in metrics.policies:
+        for where, found in (("truth", policy.truth), ("slate_truth", policy.slate_truth)):
+            missing = sorted((needed if where == "truth" else needed - {"length"}) - set(found or needed))
+            if missing:
+                raise ValueError(f"{path}: {where} of policy {policy.name!r} lacks {missing[0]!r}; run the run again.")
+    if len(metrics.weights) != len(metrics.objectives):
+        raise ValueError(
+            f"{path}: there are {len(metrics.objectives)} objectives but {len(metrics.weights)} weights; "
+            "run the run again."
+        )
+
+
+def _config(path: Path) -> tuple[str, dict[str, Any]]:
+    text = path.read_text(encoding="utf-8")
+    try:
+        config = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(
+            f"{path} is no YAML: {' '.join(str(error).split())}. Restore it from the run's config."
+        ) from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{path} holds no keys with values. Restore it from the run's config.")
+    return text, config
+
+
+def _curve(path: Path) -> tuple[CurvePoint, ...] | None:
+    if not path.is_file():
+        return None
+    try:
+        rows = pd.read_parquet(path).to_dict("records")
+    except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
+        raise ValueError(f"{path} is no Parquet file: {error}. The file is damaged; run the run again.") from error
+    return _checked(path, TypeAdapter(tuple[CurvePoint, ...]), rows) or None

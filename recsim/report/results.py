@@ -1,0 +1,188 @@
+"""What a finished run found, as typed data: the shape of `metrics.json`, `examples.json` and their companions."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+REWARD = "reward"
+LENGTH = "length"
+
+
+def _number_or_none(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Measured = Annotated[float | None, BeforeValidator(_number_or_none)]
+"""A number, or None where it is undefined."""
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Level = Literal["trust", "caution", "do not use"]
+
+
+class Result(BaseModel):
+    """Base of all parts: unchangeable; keys of later versions are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Interval(Result):
+    """A mean with standard error and the ends of its interval."""
+
+    mean: Finite
+    se: Finite
+    low: Finite
+    high: Finite
+
+
+class CatalogFact(Result):
+    """Which catalogue was used."""
+
+    name: str
+    n_items: int
+
+
+class LogFact(Result):
+    """Which log the offline estimates come from."""
+
+    policy: str
+    temperature: Measured = None
+    slates: int
+    sessions: int
+
+
+class PolicyResult(Result):
+    """One policy on simulated users.
+
+    Attributes:
+        name: what tables call it.
+        kind: such as `ppo` or `myopic_oracle`.
+        temperature: of the ranking; None where the policy has none.
+        truth: per session, for every objective, `reward` and `length`.
+        metrics: click-through rate (`ctr`), conversion rate (`cvr`), `novelty_per_click`, `coverage`, `gini`.
+        slate_truth: per slate at the contexts of the log, which offline estimates estimate; None for an oracle.
+    """
+
+    name: str
+    kind: str
+    temperature: Measured = None
+    truth: dict[str, Interval]
+    metrics: dict[str, Measured] = {}
+    slate_truth: dict[str, Interval] | None = None
+
+    @property
+    def is_oracle(self) -> bool:
+        """Whether it sees hidden state, and so cannot be shipped."""
+        return "oracle" in self.kind
+
+
+class Difference(Interval):
+    """How much more `policy` brings per session than `against`, on the same users with the same luck."""
+
+    policy: str
+    against: str
+    objective: str
+
+
+class Estimate(Result):
+    """An offline estimate of one objective of one policy; `truth` is what it should have found."""
+
+    policy: str
+    estimator: str
+    objective: str
+    value: Measured
+    se: Measured = None
+    low: Measured = None
+    high: Measured = None
+    ess: Measured = None
+    max_weight: Measured = None
+    mean_weight: Measured = None
+    verdict: Level
+    reason: str
+    truth: Measured = None
+
+    @property
+    def covers(self) -> bool | None:
+        """Whether the interval holds the truth; None where either is undefined."""
+        if self.low is None or self.high is None or self.truth is None:
+            return None
+        return self.low <= self.truth <= self.high
+
+
+class Metrics(Result):
+    """The whole of `metrics.json`."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: str
+    seed: int
+    catalog: CatalogFact
+    objectives: tuple[str, ...]
+    weights: tuple[Finite, ...]
+    slate_size: int
+    horizon: int
+    n_users: int
+    level: Annotated[float, Field(gt=0, lt=1)]
+    baseline: str | None = None
+    log: LogFact
+    policies: Annotated[tuple[PolicyResult, ...], Field(min_length=1)]
+    differences: tuple[Difference, ...] = ()
+    offline: tuple[Estimate, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class ShownItem(Result):
+    """An item of an example slate; `item` is -1 for an empty position."""
+
+    item: int
+    item_id: str = ""
+    title: str = ""
+    category: str = ""
+    price: Measured = None
+
+
+class Example(Result):
+    """One slate that a policy showed, and what its user did.
+
+    Attributes:
+        examined: whether each position was looked at; None where the choice model does not tell.
+    """
+
+    policy: str
+    user: int
+    step: int
+    items: tuple[ShownItem, ...]
+    examined: tuple[bool, ...] | None = None
+    click: tuple[bool, ...]
+    conversion: tuple[bool, ...]
+
+    @model_validator(mode="after")
+    def _one_answer_a_position(self) -> Example:
+        for name in ("examined", "click", "conversion"):
+            answers = getattr(self, name)
+            if answers is not None and len(answers) != len(self.items):
+                raise ValueError(f"{name} has {len(answers)} entries for {len(self.items)} items")
+        return self
+
+
+class CurvePoint(Result):
+    """How good a learning policy was after so many slates of training."""
+
+    policy: str
+    timesteps: int
+    reward: Finite
+    low: Measured = None
+    high: Measured = None
+
+
+class Manifest(Result):
+    """What made the run.
+
+    Attributes:
+        recsim: version.
+        versions: of Python and the packages.
+    """
+
+    recsim: str
+    versions: dict[str, str] = {}

@@ -1,0 +1,230 @@
+"""A run folder as a finished run leaves it, made in a second: invented users, real arithmetic."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageDraw
+
+from recsim import Catalog, Modality
+from recsim.metrics import mean_interval, paired_interval
+
+OBJECTIVES, WEIGHTS = ("click", "conversion", "novelty"), np.array([1.0, 4.0, 0.5])
+HOSTILE = "<script>alert(1)</script>"
+# name, kind, clicks, conversions and slates a session, novelty a click, value of a slate at the log's contexts
+POLICIES = (
+    ("uniform", "uniform", 4.1, 0.35, 6.0, 0.55, 0.9),
+    ("popularity", "popularity", 6.0, 0.55, 7.5, 0.12, 1.3),
+    ("static fusion", "static_fusion", 11.0, 1.3, 10.0, 0.40, 2.2),
+    ("linucb", "linucb", 12.5, 1.5, 11.0, 0.44, 2.1),
+    ("ppo", "ppo", 16.0, 2.1, 15.0, 0.38, 2.4),
+    ("myopic oracle", "myopic_oracle", 41.0, 7.0, 19.0, 0.43, 0.0),
+)
+OVERLAP = {"uniform": 2.3, "popularity": 0.0, "static fusion": 12_000.0, "linucb": 310.0, "ppo": 900.0}
+CONFIG = """\
+name: spring test
+seed: 7
+catalog: openclipart
+slate_size: 10
+policies:
+- kind: uniform
+- kind: ppo
+  timesteps: 100000
+"""
+
+
+@pytest.fixture(scope="session")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """Twelve items with drawn pictures, the last two without, one with a hostile title."""
+    images = tmp_path_factory.mktemp("images")
+    n = 12
+    for row in range(n - 2):
+        picture = Image.new("RGB", (192, 192), "white")
+        pen = ImageDraw.Draw(picture)
+        hue = (37 * row % 256, 80 + 11 * row, 255 - 20 * row)
+        (pen.ellipse if row % 2 else pen.rectangle)((30, 30, 162, 150 - 5 * row), fill=hue)
+        picture.save(images / f"{row}.webp")
+    draw = np.random.default_rng(0)
+    titles = [f"Item number {row}" for row in range(n)]
+    titles[0] = HOSTILE
+    titles[3] = "A rather long title of a thing that nobody would ever have named like this, had they seen this page"
+    table = pd.DataFrame(
+        {
+            "item_id": [f"id-{row}" for row in range(n)],
+            "title": titles,
+            "text": "",
+            "category": [["animals", "food", "tools"][row % 3] for row in range(n)],
+            "price": np.round(draw.lognormal(3.5, 1.0, n), 2),
+            "image": [f"{row}.webp" if row < n - 2 else "" for row in range(n)],
+        }
+    )
+    modality = Modality("text", draw.normal(size=(n, 4)).astype(np.float32), np.ones(n, np.bool_))
+    return Catalog("drawn", table, {"text": modality}, image_dir=images)
+
+
+@pytest.fixture(scope="session")
+def metrics() -> dict[str, Any]:
+    """The content of metrics.json."""
+    sessions = {name: _sessions(*numbers) for name, _, *numbers in POLICIES}
+    base = sessions["static fusion"]
+    return {
+        "schema": 1,
+        "name": "spring test",
+        "seed": 7,
+        "catalog": {"name": "drawn", "n_items": 12},
+        "objectives": list(OBJECTIVES),
+        "weights": WEIGHTS.tolist(),
+        "slate_size": 10,
+        "horizon": 30,
+        "n_users": 2000,
+        "level": 0.95,
+        "log": {"policy": "static fusion", "slates": 12345, "sessions": 1000},
+        "policies": [_policy(name, kind, sessions[name], numbers) for name, kind, *numbers in POLICIES],
+        "differences": [
+            {
+                "policy": name,
+                "against": "static fusion",
+                "objective": key,
+                **asdict(paired_interval(own[key], base[key])),
+            }
+            for name, own in sessions.items()
+            if name != "static fusion"
+            for key in ("reward", *OBJECTIVES)
+        ],
+        "offline": [e for name, *_, value in POLICIES if name in OVERLAP for e in _estimates(name, value)],
+        "warnings": [
+            "popularity, whole slates: it would never show any of the logged slates, so the log says nothing."
+        ],
+    }
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, metrics: dict[str, Any], catalog: Catalog) -> Callable[..., Path]:
+    """Writes a whole run folder; `make_run(metrics=..., examples=None)` changes or leaves out a part."""
+
+    def make(**changes: Any) -> Path:
+        parts: dict[str, Any] = {
+            "metrics": metrics,
+            "examples": _examples(catalog),
+            "curve": _curve(),
+            "config": CONFIG,
+        } | changes
+        folder = tmp_path / "run"
+        folder.mkdir(exist_ok=True)
+        manifest = {"schema": 1, "recsim": "0.1.0", "seed": 7, "versions": {"numpy": "2.4.6"}, "stages": ["launch log"]}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        (folder / "timings.json").write_text(json.dumps({"launch log": 1.234, "ppo": 73.21}))
+        for name, part in (("metrics.json", parts["metrics"]), ("examples.json", parts["examples"])):
+            if part is not None:
+                (folder / name).write_text(json.dumps(part))
+        if parts["config"] is not None:
+            (folder / "config.yaml").write_text(parts["config"])
+        if parts["curve"] is not None:
+            parts["curve"].to_parquet(folder / "learning_curve.parquet")
+        return folder
+
+    return make
+
+
+def _sessions(clicks: float, conversions: float, slates: float, novelty: float, _: float) -> dict[str, Any]:
+    """Session totals of 2,000 users; every policy meets the same users."""
+    draw = np.random.default_rng(11)
+    eager = draw.gamma(4.0, 0.25, 2000)
+    own = np.random.default_rng(int(100 * clicks))
+    click = own.poisson(clicks * eager).astype(float)
+    conversion = own.binomial(click.astype(int), conversions / clicks).astype(float)
+    new = click * novelty * own.uniform(0.8, 1.2, 2000)
+    reward = np.stack([click, conversion, new], axis=1) @ WEIGHTS
+    length = np.minimum(30, 1 + own.poisson(slates - 1, 2000)).astype(float)
+    return {"reward": reward, "click": click, "conversion": conversion, "novelty": new, "length": length}
+
+
+def _policy(name: str, kind: str, sessions: dict[str, Any], numbers: list[float]) -> dict[str, Any]:
+    value = {
+        "reward": numbers[4],
+        "click": 0.5 * numbers[4],
+        "conversion": 0.1 * numbers[4],
+        "novelty": 0.2 * numbers[4],
+    }
+    slate = {key: {"mean": v, "se": 0.02 * v, "low": 0.96 * v, "high": 1.04 * v} for key, v in value.items()}
+    shown = 10 * sessions["length"].sum()
+    return {
+        "name": name,
+        "kind": kind,
+        "temperature": 1.0 if kind == "ppo" else 0.0,
+        "truth": {key: asdict(mean_interval(values)) for key, values in sessions.items()},
+        "metrics": {
+            "ctr": sessions["click"].sum() / shown,
+            "cvr": sessions["conversion"].sum() / sessions["click"].sum(),
+            "novelty_per_click": sessions["novelty"].sum() / sessions["click"].sum(),
+            "coverage": 0.9 if kind == "uniform" else 0.4,
+            "gini": 0.1 if kind == "uniform" else 0.8,
+        },
+        "slate_truth": None if "oracle" in kind else slate,
+    }
+
+
+def _estimates(name: str, value: float) -> list[dict[str, Any]]:
+    found = []
+    for place, estimator in enumerate(("sips", "rips", "snsips", "snrips", "dm", "dr")):
+        whole = estimator in ("sips", "snsips")
+        ess = None if estimator == "dm" else OVERLAP[name] / (5 if whole else 1)
+        for objective, share in (("click", 0.5), ("conversion", 0.1), ("novelty", 0.2), ("reward", 1.0)):
+            found.append(_estimate(name, estimator, objective, share * value, ess, place))
+    return found
+
+
+def _estimate(name: str, estimator: str, objective: str, truth: float, ess: float | None, place: int) -> dict[str, Any]:
+    se = 0.05 * truth if ess is None else truth * 4 / np.sqrt(max(ess, 1.0))
+    miss = (0.4, -0.6, 0.9, 0.3, 3.0, -0.2)[place]
+    value: float | None = truth + miss * se
+    verdict, reason = "trust", f"the log is worth {ess} slates of this policy, no single slate dominates."
+    if ess is None:
+        verdict, reason = "caution", "the value rests on the reward model alone."
+    elif ess < 50:
+        verdict, reason = "do not use", f"the 12,345 logged slates are worth only {ess} of its own."
+        value = None if ess == 0 else truth * (9.0 if estimator == "sips" else 0.1)
+    elif ess < 500:
+        verdict, reason = "caution", f"the 12,345 logged slates are worth only {ess} of its own, fewer than 500."
+    ends = (None, None) if value is None else (value - 1.96 * se, value + 1.96 * se)
+    weight = {"max_weight": None, "mean_weight": None} if ess is None else {"max_weight": 52.3, "mean_weight": 0.97}
+    part = {"policy": name, "estimator": estimator, "objective": objective, "value": value, "se": se, "truth": truth}
+    return part | weight | {"low": ends[0], "high": ends[1], "ess": ess, "verdict": verdict, "reason": reason}
+
+
+def _examples(catalog: Catalog) -> list[dict[str, Any]]:
+    found = []
+    for number, policy in enumerate(("static fusion", "ppo")):
+        order = np.random.default_rng(number).permutation(12)[:10]
+        rows = [
+            {"item": int(i), **catalog.table.loc[i, ["item_id", "title", "category", "price"]].to_dict()} for i in order
+        ]
+        rows[9] = {"item": -1, "item_id": "", "title": "", "category": "", "price": None}
+        examined = [True] * (6 + number) + [False] * (4 - number)
+        click = [position in (1, 4) for position in range(10)]
+        bought = [position == 4 for position in range(10)]
+        found.append(
+            {
+                "policy": policy,
+                "user": 17,
+                "step": 2,
+                "items": rows,
+                "examined": examined,
+                "click": click,
+                "conversion": bought,
+            }
+        )
+    return found
+
+
+def _curve() -> pd.DataFrame:
+    steps = np.arange(6) * 20_000
+    reward = 17.0 + 8.0 * (1 - np.exp(-steps / 40_000))
+    return pd.DataFrame(
+        {"policy": "ppo", "timesteps": steps, "reward": reward, "low": reward - 1.2, "high": reward + 1.2}
+    )

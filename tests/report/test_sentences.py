@@ -1,0 +1,200 @@
+"""Sentences computed from numbers, case by case."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recsim.report.offline_sentences import coverage, log_alone, speaker
+from recsim.report.read import Run, read_run
+from recsim.report.sentences import headline, how_sure, points, room, tipping_weights, trades, warnings_by_subject
+
+LENGTH = {"mean": 5.0, "se": 0.1, "low": 4.8, "high": 5.2}
+
+
+def interval(mean: float, se: float = 0.1) -> dict[str, float]:
+    return {"mean": mean, "se": se, "low": mean - 2 * se, "high": mean + 2 * se}
+
+
+def policy(name: str, click: float, novelty: float, slate: float | None = None, kind: str = "") -> dict[str, Any]:
+    """A policy whose return is click + 2 × novelty."""
+    truth = {"click": interval(click), "novelty": interval(novelty), "reward": interval(click + 2 * novelty)}
+    value = None if slate is None else {key: interval(slate) for key in truth}
+    return {"name": name, "kind": kind or name, "truth": truth | {"length": LENGTH}, "slate_truth": value}
+
+
+def difference(name: str, objective: str, mean: float, se: float = 0.5, against: str = "old") -> dict[str, Any]:
+    return {"policy": name, "against": against, "objective": objective, **interval(mean, se)}
+
+
+def estimate(
+    name: str, value: float | None, verdict: str = "trust", estimator: str = "dr", **more: Any
+) -> dict[str, Any]:
+    ends = {"low": None, "high": None} if value is None else {"low": value - 0.2, "high": value + 0.2}
+    told = {"policy": name, "estimator": estimator, "objective": "reward", "verdict": verdict, "reason": "because."}
+    return told | {"value": value, "se": 0.1, **ends} | more
+
+
+@pytest.fixture
+def build(make_run: Callable[..., Path]) -> Callable[..., Run]:
+    def make(policies: list[dict[str, Any]], **more: Any) -> Run:
+        metrics = {
+            "schema": 1,
+            "name": "test",
+            "seed": 0,
+            "catalog": {"name": "drawn", "n_items": 12},
+            "objectives": ["click", "novelty"],
+            "weights": [1.0, 2.0],
+            "slate_size": 5,
+            "horizon": 10,
+            "n_users": 1500,
+            "level": 0.9,
+            "log": {"policy": "old", "slates": 1000, "sessions": 100},
+            "policies": policies,
+        }
+        return read_run(make_run(metrics=json.loads(json.dumps(metrics | more)), examples=None, curve=None))
+
+    return make
+
+
+OLD, NEW, RISKY = policy("old", 4.0, 1.0), policy("new", 7.0, 0.5), policy("risky", 2.0, 2.5)  # returns 6, 8 and 7
+
+
+def test_headline_of_a_winner(build: Callable[..., Run]) -> None:
+    run = build([OLD, NEW], differences=[difference("new", "reward", 2.0)])
+    assert headline(run) == "new wins: 8.00 a session, 2.0 more than old (paired 90% interval 1.0 to 3.0)."
+
+
+def test_headline_without_a_clear_winner(build: Callable[..., Run]) -> None:
+    run = build([OLD, NEW], differences=[difference("new", "reward", 2.0, se=1.5)])
+    assert (
+        headline(run)
+        == "No clear winner: new (8.00 a session) and old differ by 2.0 (paired 90% interval −1.0 to 5.0)."
+    )
+    assert "interval of the difference includes 0" in how_sure(run)
+
+
+def test_headline_where_the_baseline_wins_turns_the_interval_round(build: Callable[..., Run]) -> None:
+    run = build([OLD, policy("new", 1.0, 0.5)], differences=[difference("new", "reward", -4.0)])
+    assert headline(run) == "old wins: 6.00 a session, 4.0 more than new (paired 90% interval 3.0 to 5.0)."
+
+
+def test_headline_never_rounds_an_end_to_zero(build: Callable[..., Run]) -> None:
+    gain = difference("new", "reward", 2.0) | {"low": 0.003}
+    assert "interval 0.003 to 3.000" in headline(build([OLD, NEW], differences=[gain]))
+
+
+def test_oracles_never_win(build: Callable[..., Run]) -> None:
+    run = build(
+        [OLD, NEW, policy("seer", 30.0, 5.0, kind="myopic_oracle")], differences=[difference("new", "reward", 2.0)]
+    )
+    assert headline(run).startswith("new wins")
+    assert room(run) == "new earns 20% of what seer earns, which sees the hidden interests."
+
+
+def test_how_sure_counts_standard_errors(build: Callable[..., Run]) -> None:
+    text = how_sure(build([OLD, NEW], differences=[difference("new", "reward", 2.0)]))
+    assert "1,500 simulated users" in text
+    assert "4 standard errors from 0" in text
+
+
+@pytest.mark.parametrize(("second", "open_order"), [(1.0, True), (-2.0, False)])
+def test_runner_up_whose_interval_overlaps(build: Callable[..., Run], second: float, open_order: bool) -> None:
+    found = [difference("new", "reward", 2.0), difference("risky", "reward", second)]
+    text = how_sure(build([OLD, NEW, RISKY], differences=found))
+    assert ("risky is close behind" in text) == open_order
+
+
+def test_trades_say_what_is_not_clear(build: Callable[..., Run]) -> None:
+    found = [difference("new", "reward", 2.0), difference("new", "click", 3.0), difference("new", "novelty", -0.5)]
+    text = trades(build([OLD, NEW], differences=found))
+    assert text == "Per session, new against old: click +3.0 and novelty −0.5, not clear."
+
+
+def test_tipping_weight_by_hand(build: Callable[..., Run]) -> None:
+    # new leads risky by 5 × click - 2 × novelty and old by 3 × click - 0.5 × novelty: 5 c = 4 and 5 = 2 n come first.
+    text = tipping_weights(build([OLD, NEW, RISKY]))
+    assert text == (
+        "Going by the means alone, risky leads once the weight of click falls below 0.8 (now 1) and "
+        "risky leads once the weight of novelty rises above 2.5 (now 2)."
+    )
+
+
+def test_winner_under_all_weights(build: Callable[..., Run]) -> None:
+    text = tipping_weights(build([OLD, policy("new", 7.0, 2.0)]))
+    assert text == "No weight of a single objective, 0 or more, would put another policy above new."
+
+
+def test_speaker_has_the_best_verdict_then_the_first_estimator(build: Callable[..., Run]) -> None:
+    offline = [
+        estimate("new", 1.0, "do not use", "dr"),
+        estimate("new", 2.0, "caution", "sips"),
+        estimate("new", 3.0, "caution", "snrips"),
+        estimate("new", None, "trust", "rips"),
+        estimate("new", 4.0, "trust", "dm", objective="click"),
+    ]
+    found = speaker(build([OLD, NEW], offline=offline), "new")
+    assert found is not None
+    assert found.estimator == "snrips"
+
+
+@pytest.mark.parametrize(
+    ("offline", "answer"),
+    [
+        ([], "This run has no offline estimates."),
+        ([estimate("new", 3.0), estimate("old", 2.0)], "Yes. new has the highest usable estimate"),
+        ([estimate("new", 2.3), estimate("old", 2.0)], "Only as a hint. new has the highest usable estimate"),
+        ([estimate("new", 1.0), estimate("old", 2.0)], "No. The highest usable estimate is that of old"),
+        (
+            [estimate("new", 1.0, "do not use"), estimate("old", 2.0)],
+            "No. The log has no usable estimate of new. The mild",
+        ),
+        ([estimate("old", 2.0)], "No. The log has no usable estimate of new."),
+        ([estimate("new", 2.0)], "No. new is the only policy of which it has a usable estimate"),
+    ],
+)
+def test_what_the_log_alone_would_have_told(
+    build: Callable[..., Run], offline: list[dict[str, Any]], answer: str
+) -> None:
+    assert log_alone(build([OLD, NEW], offline=offline)).startswith(answer)
+
+
+def test_policies_that_the_log_is_silent_about(build: Callable[..., Run]) -> None:
+    offline = [estimate("new", 3.0), estimate("old", 2.0), estimate("risky", 2.0, "do not use")]
+    assert "It has no usable estimate of risky." in log_alone(build([OLD, NEW, RISKY], offline=offline))
+    offline[0] = estimate("new", 3.0, "do not use")
+    assert log_alone(build([OLD, NEW, RISKY], offline=offline)).endswith("Nor has it one of risky.")
+
+
+def test_best_slate_that_is_not_the_best_session(build: Callable[..., Run]) -> None:
+    both = [policy("old", 4.0, 1.0, slate=3.0), policy("new", 7.0, 0.5, slate=2.0)]
+    text = log_alone(build(both, offline=[estimate("new", 3.0), estimate("old", 2.0)]))
+    assert "even a perfect offline estimate would name old" in text
+
+
+def test_coverage_counts_intervals_with_the_truth(build: Callable[..., Run]) -> None:
+    offline = [
+        estimate("new", 3.0, truth=3.1),
+        estimate("new", 3.0, estimator="rips", truth=9.0),
+        estimate("new", 3.0, "caution", "dm", truth=2.81),
+        estimate("new", None, "do not use", "sips", truth=3.0),
+        estimate("new", 3.0, truth=9.0, objective="click"),
+    ]
+    text = coverage(build([OLD, NEW], offline=offline))
+    assert text == "The true value lies in the intervals of 1 of 2 marked “trust” and 1 of 1 marked “caution”."
+    assert coverage(build([OLD, NEW])) == ""
+
+
+def test_warnings_stand_under_their_policy(build: Callable[..., Run]) -> None:
+    warnings = ["new, whole slates: it is far: off.", "new, whole slates: one more.", "note: of no policy."]
+    assert warnings_by_subject(build([OLD, NEW], warnings=warnings)) == {
+        "new, whole slates": ["It is far: off.", "One more."],
+        "the run": ["note: of no policy."],
+    }
+
+
+def test_points_without_words_are_left_out(build: Callable[..., Run]) -> None:
+    titles = [point.title for point in points(build([OLD]))]
+    assert titles == ["How sure", "Would the log alone have told"]
