@@ -1,0 +1,167 @@
+"""The interest users: equal to the slow reference, pure, and row by row independent."""
+
+from dataclasses import fields
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from recsim.catalog import Catalog, Modality
+from recsim.streams import Streams
+from recsim.users.contract import DeclaresAppeal, HasProfile, Response
+from recsim.users.interest import InterestConfig, InterestState, InterestUsers
+
+FLAGS = ("click", "conversion", "leave", "examined")
+
+
+def rows_of(state: InterestState, rows: object) -> InterestState:
+    return InterestState(*(getattr(state, f.name)[rows] for f in fields(state)))
+
+
+def same_state(left: InterestState, right: InterestState) -> bool:
+    return all(np.array_equal(getattr(left, f.name), getattr(right, f.name)) for f in fields(left))
+
+
+def same_response(left: Response, right: Response) -> bool:
+    return all(np.array_equal(getattr(left, name), getattr(right, name)) for name in FLAGS)
+
+
+def test_kernel_equals_the_reference(
+    users: InterestUsers, state: InterestState, streams: Streams, slates: np.ndarray, reference: ModuleType
+) -> None:
+    clicks = leaves = 0
+    for step in range(12):
+        here = streams.at(step)
+        response, after = users.respond(state, slates, here)
+        for row in range(len(slates)):
+            place = (int(streams.seed), int(streams.user[row]), int(streams.session[row]), step)
+            answer = reference.respond(users, state, row, slates[row].tolist(), *place)
+            for name in FLAGS:
+                assert np.asarray(getattr(response, name))[row].tolist() == getattr(answer, name), (step, row, name)
+            np.testing.assert_allclose(after.interest[row], answer.interest, atol=1e-5)
+            np.testing.assert_allclose(after.satiation[row], answer.satiation, atol=1e-5)
+            assert after.patience[row] == pytest.approx(answer.patience, abs=1e-5)
+            clicks, leaves = clicks + sum(answer.click), leaves + answer.leave
+        state = after
+    assert clicks > 100
+    assert leaves > 20
+
+
+def test_appeal_equals_the_reference(
+    users: InterestUsers, state: InterestState, slates: np.ndarray, reference: ModuleType
+) -> None:
+    appeal, everything = users.appeal(state, slates), users.appeal(state)
+    for row, position in np.ndindex(*slates.shape):
+        item = int(slates[row, position])
+        if item < 0:
+            assert appeal.click[row, position] == appeal.conversion[row, position] == 0
+            continue
+        true_utility = reference.utility(users, state, row, item)
+        click = reference.click_probability(users, true_utility, item)
+        conversion = reference.conversion_probability(users, state, row, true_utility, item)
+        assert appeal.click[row, position] == everything.click[row, item] == pytest.approx(click, abs=1e-5)
+        assert (
+            appeal.conversion[row, position] == everything.conversion[row, item] == pytest.approx(conversion, abs=1e-5)
+        )
+
+
+def test_utility_by_hand() -> None:
+    table = Catalog.synthetic(4, 2).table.assign(price=[0.0, 0.0, 9.0, 9.0], popularity=[0.25] * 4)
+    lines = Modality("text", np.array([[1, 0], [0, 1], [1, 0], [3, 4]], np.float32), np.ones(4, bool))
+    tones = Modality("image", np.array([[1.0], [1.0], [-2.0], [1.0]], np.float32), np.array([True, True, True, False]))
+    config = InterestConfig(
+        interest_scale=2.0, quality_scale=0.0, satiation_cost=0.5, click_offset=-1.0, bait_share=0.0,
+        conversion_offset=0.25, conversion_slope=0.5, conversion_price=2.0,
+    )  # fmt: skip
+    users = InterestUsers(Catalog("hand", table, {"text": lines, "image": tones}), config)
+    state = InterestState(
+        interest=np.array([[0.6, 0.8, 1.0]], np.float32),
+        weight=np.array([[0.75, 0.25]], np.float32),
+        satiation=np.array([[0.0, 3.0]], np.float32),
+        patience=np.ones(1, np.float32),
+        price_sensitivity=np.array([0.1], np.float32),
+        appetite=np.array([2.0], np.float32),
+        declared=np.array([-1]),
+    )
+    # Categories alternate 0, 1; log prices standardise to -1 and 1; all items are equally popular, so novelty is 0.
+    utility = np.array(
+        [
+            2.0 * (0.75 * 0.6 + 0.25 * 1.0) + 0.1 - 2.0 / 2,
+            2.0 * (0.75 * 0.8 + 0.25 * 1.0) + 0.1 - 2.0 / 2 - 0.5 * 3.0,
+            2.0 * (0.75 * 0.6 - 0.25 * 1.0) - 0.1 - 2.0 / 2,
+            2.0 * (0.75 * (0.6 * 0.6 + 0.8 * 0.8) + 0.25 * 0.0) - 0.1 - 2.0 / 2 - 0.5 * 3.0,
+        ]
+    )
+    appeal = users.appeal(state)
+    np.testing.assert_allclose(appeal.click[0], 1 / (1 + np.exp(1.0 - utility)), rtol=1e-6)
+    wish = 0.25 + 0.5 * utility - 2.0 * 0.1 * np.array([-1, -1, 1, 1])
+    np.testing.assert_allclose(appeal.conversion[0], 1 / (1 + np.exp(-wish)), rtol=1e-6)
+
+
+def test_respond_is_pure(users: InterestUsers, state: InterestState, streams: Streams, slates: np.ndarray) -> None:
+    before, shown = rows_of(state, np.arange(40)), slates.copy()
+    first, after = users.respond(state, slates, streams)
+    assert same_state(state, before)
+    assert np.array_equal(slates, shown)
+    assert not np.shares_memory(after.interest, state.interest)
+    again, after_again = users.respond(state, slates, streams)
+    assert same_response(first, again)
+    assert same_state(after, after_again)
+
+
+def test_batch_equals_singles_in_any_order(users: InterestUsers, streams: Streams, slates: np.ndarray) -> None:
+    order = np.random.Generator(np.random.Philox(1)).permutation(40)
+    state = users.sample(streams)
+    response, after = users.respond(state, slates, streams)
+    assert same_state(users.sample(streams[order]), rows_of(state, order))
+    shuffled, after_shuffled = users.respond(rows_of(state, order), slates[order], streams[order])
+    assert np.array_equal(shuffled.click, response.click[order])
+    assert same_state(after_shuffled, rows_of(after, order))
+    for row in range(0, 40, 5):
+        one = streams[[row]]
+        alone, after_alone = users.respond(users.sample(one), slates[[row]], one)
+        assert np.array_equal(alone.conversion[0], response.conversion[row])
+        assert same_state(after_alone, rows_of(after, [row]))
+
+
+def test_luck_belongs_to_the_item(users: InterestUsers, state: InterestState, streams: Streams) -> None:
+    config = InterestConfig(choice=type(users.config.choice)(decay=0.0))  # every position is examined
+    users = InterestUsers(users.catalog, config, seed=5)
+    slate = np.tile(np.arange(6), (40, 1))
+    one, _ = users.respond(state, slate, streams)
+    other, _ = users.respond(state, slate[:, ::-1].copy(), streams)
+    assert np.array_equal(one.click, other.click[:, ::-1])
+    assert np.array_equal(one.conversion, other.conversion[:, ::-1])
+
+
+def test_conversion_needs_a_click_and_a_click_needs_a_look(users: InterestUsers) -> None:
+    streams = Streams.of(1, 2000)
+    slate = np.tile(np.array([3, -1, 5, 7, -1, 2]), (2000, 1))
+    response, _ = users.respond(users.sample(streams), slate, streams)
+    assert response.examined is not None
+    assert not (response.conversion & ~response.click).any()
+    assert not (response.click & ~response.examined).any()
+    assert not response.examined[:, [1, 4]].any()
+    assert response.conversion.any()
+
+
+def test_users_declare_what_they_promise(users: InterestUsers, state: InterestState, catalog: Catalog) -> None:
+    assert isinstance(users, DeclaresAppeal)
+    assert isinstance(users, HasProfile)
+    profile = users.profile(state)
+    told = state.declared >= 0
+    assert profile.shape == (40, len(catalog.categories))
+    assert profile.dtype == np.float32
+    assert np.array_equal(profile.sum(axis=1), told)
+    assert np.array_equal(profile.argmax(axis=1)[told], state.declared[told])
+    assert told.any()
+    assert not told.all()
+
+
+def test_hidden_side_of_the_items_follows_the_users_seed(catalog: Catalog) -> None:
+    one, same, other = (InterestUsers(catalog, seed=seed) for seed in (1, 1, 2))
+    assert np.array_equal(one.quality, same.quality)
+    assert np.array_equal(one.bait, same.bait)
+    assert not np.array_equal(one.quality, other.quality)
+    assert (one.bait >= 0).all()
+    assert (one.bait <= 1).all()
