@@ -1,0 +1,286 @@
+"""Policies: from observations to slates, with exact propensities.
+
+Every stochastic ranker here is Plackett-Luce over scores: items are drawn one after another without replacement, each
+with probability softmax(score / temperature) among those left (Plackett 1975; drawn by Gumbel-top-k, Kool et al.
+2019).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim.catalog import Catalog
+from recsim.jit import row_kernel
+from recsim.streams import Streams, purpose_key, unit_at
+
+Floats = NDArray[np.float64]
+Observation = NDArray[np.float32]
+Items = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a policy shows, and how likely that was.
+
+    Attributes:
+        slate: (n, k) int64, item numbers without repeats.
+        step_log_prob: (n, k) float64, log-probability of each item given the items above it; 0 for a deterministic
+            policy.
+    """
+
+    slate: Items
+    step_log_prob: Floats
+
+    @property
+    def log_prob(self) -> Floats:
+        """(n,) float64, joint log-probability of the slate: the sum over positions."""
+        total: Floats = self.step_log_prob.sum(axis=1)
+        return total
+
+
+class Policy(Protocol):
+    """Anything that shows slates."""
+
+    @property
+    def name(self) -> str:
+        """What logs and reports call it."""
+        ...
+
+    def act(self, observation: Observation, streams: Streams) -> Decision:
+        """A slate for each of n users, drawn from `streams` and nothing else."""
+        ...
+
+    def step_log_prob(self, observation: Observation, slate: Items) -> Floats:
+        """(n, k) float64, log-probability of each item of `slate` given those above it; -inf if it cannot be shown."""
+        ...
+
+    def log_prob(self, observation: Observation, slate: Items) -> Floats:
+        """(n,) float64, joint log-probability of `slate`."""
+        ...
+
+
+class Scorer(Protocol):
+    """Anything that scores every item for every user: with `Ranking` it becomes a policy."""
+
+    def scores(self, observation: Observation) -> Floats:
+        """(n, m) float64, higher is better."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Show the items that a scorer likes.
+
+    Attributes:
+        name: what logs and reports call it.
+        scorer: scores every item.
+        slate_size: k.
+        temperature: 0 shows the k highest scores, best first, ties to the lower item number; above 0 it draws from
+            Plackett-Luce over scores / temperature.
+    """
+
+    name: str
+    scorer: Scorer
+    slate_size: int
+    temperature: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.temperature) and self.temperature >= 0.0):
+            raise ValueError(f"temperature of {self.name!r} is {self.temperature}; it is a finite number from 0 up.")
+
+    def act(self, observation: Observation, streams: Streams) -> Decision:
+        """Slates (n, k) and their step-wise log-propensities; draws are keyed by item, one lane each."""
+        scores = self._scores(observation)
+        if self.temperature == 0.0:
+            slate = top_k(scores, self.slate_size)
+            return Decision(slate, np.zeros(slate.shape))
+        slate = plackett_luce_sample(scores / self.temperature, self.slate_size, streams)
+        return Decision(slate, plackett_luce_log_prob(scores / self.temperature, slate))
+
+    def step_log_prob(self, observation: Observation, slate: Items) -> Floats:
+        """(n, k) float64; deterministic: 0 as long as a slate agrees with it from the top, -inf from there on."""
+        scores = self._scores(observation)
+        if self.temperature == 0.0:
+            agrees = np.logical_and.accumulate(top_k(scores, self.slate_size) == slate, axis=1)
+            return np.where(agrees, 0.0, -np.inf)
+        return plackett_luce_log_prob(scores / self.temperature, np.ascontiguousarray(slate))
+
+    def log_prob(self, observation: Observation, slate: Items) -> Floats:
+        """(n,) float64, joint log-probability."""
+        total: Floats = self.step_log_prob(observation, slate).sum(axis=1)
+        return total
+
+    def _scores(self, observation: Observation) -> Floats:
+        scores = np.ascontiguousarray(self.scorer.scores(observation), np.float64)
+        if scores.ndim != 2 or len(scores) != len(observation) or scores.shape[1] < self.slate_size:
+            raise ValueError(
+                f"scorer of {self.name!r} gave scores of shape {scores.shape} for {len(observation)} users; "
+                f"(n, m) with at least {self.slate_size} items is needed."
+            )
+        if not np.isfinite(scores).all():
+            row, item = np.argwhere(~np.isfinite(scores))[0]
+            raise ValueError(
+                f"scorer of {self.name!r} gave {scores[row, item]} for row {row}, item {item}; scores are finite."
+            )
+        return scores
+
+
+@dataclass(frozen=True)
+class ConstantScorer:
+    """The same scores for everybody.
+
+    Attributes:
+        values: (m,) float64.
+    """
+
+    values: Floats
+
+    def scores(self, observation: Observation) -> Floats:
+        """(n, m) float64."""
+        return np.broadcast_to(self.values, (len(observation), len(self.values)))
+
+
+def uniform(catalog: Catalog, slate_size: int) -> Ranking:
+    """Every slate without repeats equally likely."""
+    return Ranking("uniform", ConstantScorer(np.zeros(len(catalog))), slate_size, temperature=1.0)
+
+
+def popularity(catalog: Catalog, slate_size: int, temperature: float = 0.0) -> Ranking:
+    """The most popular items by the catalogue's prior; at temperature 1 items are drawn in proportion to it."""
+    return Ranking("popularity", ConstantScorer(np.log(catalog.popularity)), slate_size, temperature)
+
+
+def top_k(scores: Floats, k: int) -> Items:
+    """(n, k) int64, the k highest scores of each row, best first, ties to the lower item number."""
+    _check_size(scores, k)
+    slate = np.empty((len(scores), k), np.int64)
+    _top_k(np.ascontiguousarray(scores), slate)
+    return slate
+
+
+def plackett_luce_sample(logits: Floats, k: int, streams: Streams) -> Items:
+    """(n, k) int64, slates drawn from Plackett-Luce with (n, m) float64 logits: the top k of logits + Gumbel noise."""
+    _check_size(logits, k)
+    if len(streams) != len(logits):
+        raise ValueError(
+            f"there are {len(streams)} streams for {len(logits)} rows of logits; a stream a row is needed."
+        )
+    slate = np.empty((len(logits), k), np.int64)
+    key = purpose_key("policy")
+    _noisy_top_k(np.ascontiguousarray(logits), streams.seed, key, streams.user, streams.session, streams.step, slate)
+    return slate
+
+
+def plackett_luce_log_prob(logits: Floats, slate: Items) -> Floats:
+    """Log-probability of each item of a slate given the items above it.
+
+    Position j has logit[s_j] - logsumexp of the logits of all items but s_0..s_{j-1}; the sums are built from the
+    bottom of the slate up, so that nothing cancels however concentrated the policy is.
+
+    Args:
+        logits: (n, m) float64.
+        slate: (n, k) int64 without repeats.
+
+    Returns:
+        (n, k) float64.
+
+    Raises:
+        ValueError: if a slate has an item twice, an empty position or an item that does not exist.
+
+    >>> plackett_luce_log_prob(np.log([[1.0, 2.0, 3.0]]), np.array([[2, 0]])).round(6).tolist()  # log 3/6, log 1/3
+    [[-0.693147, -1.098612]]
+    """
+    if slate.ndim != 2 or len(slate) != len(logits):
+        raise ValueError(
+            f"slates have shape {slate.shape}; for {len(logits)} rows of logits ({len(logits)}, k) is needed."
+        )
+    ordered = np.sort(slate, axis=1)
+    wrong = (
+        (ordered[:, :1] < 0)
+        | (ordered[:, -1:] >= logits.shape[1])
+        | (ordered[:, 1:] == ordered[:, :-1]).any(1, keepdims=True)
+    )
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise ValueError(
+            f"row {row} is the slate {slate[row].tolist()}; it needs distinct items 0 to {logits.shape[1] - 1}."
+        )
+    out = np.empty(slate.shape)
+    _plackett_luce_log_prob(np.ascontiguousarray(logits), np.ascontiguousarray(slate), out)
+    return out
+
+
+def _check_size(scores: Floats, k: int) -> None:
+    if not 1 <= k <= scores.shape[1]:
+        raise ValueError(f"slates of {k} items asked for among {scores.shape[1]}; 1 to {scores.shape[1]} are possible.")
+
+
+@row_kernel
+def _top_k(scores: Floats, slate: Items) -> None:
+    n, m = scores.shape
+    k = slate.shape[1]
+    for row in numba.prange(n):
+        best = np.full(k, -np.inf)
+        for item in range(m):
+            score = scores[row, item]
+            if item >= k and score <= best[k - 1]:
+                continue
+            place = min(item, k - 1)
+            while place > 0 and best[place - 1] < score:
+                best[place] = best[place - 1]
+                slate[row, place] = slate[row, place - 1]
+                place -= 1
+            best[place] = score
+            slate[row, place] = item
+
+
+@row_kernel
+def _noisy_top_k(
+    logits: Floats, seed: np.uint64, purpose: np.uint64, user: Words, session: Words, step: Words, slate: Items
+) -> None:
+    n, m = logits.shape
+    k = slate.shape[1]
+    for row in numba.prange(n):
+        best = np.full(k, -np.inf)
+        for item in range(m):
+            draw = unit_at(seed, purpose, user[row], session[row], step[row], np.uint64(item))
+            score = logits[row, item] - np.log(-np.log(draw))
+            if item >= k and score <= best[k - 1]:
+                continue
+            place = min(item, k - 1)
+            while place > 0 and best[place - 1] < score:
+                best[place] = best[place - 1]
+                slate[row, place] = slate[row, place - 1]
+                place -= 1
+            best[place] = score
+            slate[row, place] = item
+
+
+@row_kernel
+def _plackett_luce_log_prob(logits: Floats, slate: Items, out: Floats) -> None:
+    n, m = logits.shape
+    k = slate.shape[1]
+    for row in numba.prange(n):
+        chosen = np.zeros(m, np.bool_)
+        for position in range(k):
+            chosen[slate[row, position]] = True
+        highest = -np.inf
+        for item in range(m):
+            if not chosen[item]:
+                highest = max(highest, logits[row, item])
+        rest = 0.0
+        for item in range(m):
+            if not chosen[item]:
+                rest += np.exp(logits[row, item] - highest)
+        log_rest = np.log(rest) + highest if rest > 0.0 else -np.inf
+        for position in range(k - 1, -1, -1):
+            logit = logits[row, slate[row, position]]
+            high = max(logit, log_rest)
+            log_rest = high + np.log(np.exp(logit - high) + np.exp(log_rest - high))
+            out[row, position] = logit - log_rest

@@ -1,0 +1,67 @@
+"""The myopic oracle against every other slate."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from recsim.catalog import Catalog
+from recsim.objectives import Objectives
+from recsim.oracle import MyopicOracle
+from recsim.simulator import Simulator
+from recsim.streams import Streams
+from recsim.users.choice import PositionBased
+from recsim.users.interest import InterestConfig, InterestUsers
+
+OBSERVATION = np.zeros((5, 0), np.float32)  # the oracle does not look at it
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.7])
+@pytest.mark.parametrize("objectives", [Objectives(), Objectives(0.0, 1.0, 0.0), Objectives(0.2, 0.0, 3.0)])
+def test_no_slate_is_expected_to_earn_more(decay: float, objectives: Objectives) -> None:
+    catalog = Catalog.synthetic(6, 2, {"text": 4})
+    users = InterestUsers(catalog, InterestConfig(choice=PositionBased(decay)))
+    simulator = Simulator(catalog, users, slate_size=3, objectives=objectives)
+    oracle = MyopicOracle(simulator)
+    simulator.reset(5)
+    for _ in range(3):
+        best = simulator.expected(oracle.act(OBSERVATION, simulator.streams).slate).sum(axis=1) @ objectives.weights
+        every = [
+            simulator.expected(np.tile(slate, (5, 1))).sum(axis=1) @ objectives.weights
+            for slate in permutations(range(6), 3)
+        ]
+        assert len(every) == 120
+        np.testing.assert_allclose(best, np.max(every, axis=0), rtol=1e-9)
+        simulator.step(np.tile([0, 1, 2], (5, 1)))
+        simulator.ended[:] = False
+
+
+def test_decision_is_certain_and_draws_nothing() -> None:
+    catalog = Catalog.synthetic(8, 2, {"text": 4})
+    simulator = Simulator(catalog, InterestUsers(catalog), slate_size=3)
+    simulator.reset(5)
+    oracle = MyopicOracle(simulator)
+    decision = oracle.act(OBSERVATION, simulator.streams)
+    assert np.array_equal(decision.slate, oracle.act(OBSERVATION, Streams.of(99, 5)).slate)
+    assert decision.step_log_prob.tolist() == [[0.0] * 3] * 5
+    assert oracle.log_prob(OBSERVATION, decision.slate).tolist() == [0.0] * 5
+    changed = decision.slate.copy()
+    changed[:, 1], changed[:, 2] = decision.slate[:, 2], decision.slate[:, 1]
+    assert oracle.step_log_prob(OBSERVATION, changed).tolist() == [[0.0, -np.inf, -np.inf]] * 5
+
+
+class Silent:
+    """Users who declare no probabilities."""
+
+    def sample(self, users: Streams) -> None: ...
+
+    def respond(self, state: None, slate: object, users: Streams) -> None: ...
+
+
+def test_users_who_declare_nothing_have_no_oracle(catalog: Catalog) -> None:
+    simulator = Simulator(catalog, Silent(), slate_size=3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"Silent declares no probabilities.*give it the methods appeal"):
+        MyopicOracle(simulator)
+    simulator.reset(2)
+    with pytest.raises(TypeError, match="Silent declares no probabilities"):
+        simulator.expected(np.zeros((2, 3), int))
