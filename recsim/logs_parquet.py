@@ -1,0 +1,117 @@
+"""Logs as Parquet: one row a slate, fixed-size lists per position, the log's info in the file's metadata as JSON.
+
+Columns: user, session, step (int64); observation (list of d float32); slate (list of k int64); click, conversion (list
+    of k
+bool); one column per objective (list of k float64); log_prob (float64); step_log_prob (list of k float64).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from recsim.logs import SCHEMA_VERSION, Log, LogInfo
+
+_KEY = b"recsim.log"
+_LISTS = ("observation", "slate", "click", "conversion", "step_log_prob")
+_TYPES: dict[str, Any] = {"observation": np.float32, "slate": np.int64, "click": np.bool_, "conversion": np.bool_}
+
+
+def write(log: Log, path: Path) -> None:
+    """Write `log` to `path` under a temporary name, then rename."""
+    columns: dict[str, pa.Array] = {name: pa.array(getattr(log, name)) for name in ("user", "session", "step")}
+    columns |= {name: _to_lists(getattr(log, name)) for name in _LISTS}
+    columns |= {_objective(name): _to_lists(log.objectives[:, :, i]) for i, name in enumerate(log.info.objectives)}
+    columns["log_prob"] = pa.array(log.log_prob)
+    table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(asdict(log.info)).encode()})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        pq.write_table(table, temporary, compression="zstd")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read(path: Path) -> Log:
+    """Read what `write` wrote; values are checked by `recsim.logs.check_log`."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no log at {path}; `recsim collect` writes one.")
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path} is not a Parquet file ({error}); `recsim collect` writes one.") from error
+    info = _info(table, path)
+    arrays: dict[str, NDArray[Any]] = {name: _numbers(table, name, path) for name in ("user", "session", "step")}
+    for name in _LISTS:
+        width = None if name == "observation" else info.slate_size
+        arrays[name] = _from_lists(table, name, path, width).astype(_TYPES.get(name, np.float64), copy=False)
+    parts = [_from_lists(table, _objective(name), path, info.slate_size) for name in info.objectives]
+    arrays["objectives"] = np.stack(parts, axis=2).astype(np.float64, copy=False)
+    log = Log(info, **arrays)
+    _check_joint(log, _numbers(table, "log_prob", path), path)
+    return log
+
+
+def _info(table: pa.Table, path: Path) -> LogInfo:
+    text = (table.schema.metadata or {}).get(_KEY)
+    if text is None:
+        raise ValueError(f"{path} is a Parquet file but no recsim log: its metadata has no {_KEY.decode()!r} entry.")
+    values = json.loads(text)
+    if values.get("schema_version") != SCHEMA_VERSION:
+        raise ValueError(
+            f"{path} has log schema version {values.get('schema_version')}; this recsim reads {SCHEMA_VERSION}. "
+            "Collect it again, or read it with the version that wrote it."
+        )
+    return LogInfo(**{**values, "objectives": tuple(values["objectives"]), "weights": tuple(values["weights"])})
+
+
+def _check_joint(log: Log, joint: NDArray[np.float64], path: Path) -> None:
+    wrong = np.flatnonzero(~(np.abs(joint - log.log_prob) <= 1e-6 * np.maximum(1.0, np.abs(joint))))
+    if wrong.size and np.isfinite(log.step_log_prob[wrong[0]]).all():
+        row = int(wrong[0])
+        raise ValueError(
+            f"row {row:,} of {path}: log_prob is {joint[row]}, but step_log_prob sums to {log.log_prob[row]}; "
+            "the joint is the sum of the steps. Write the propensities that were in force."
+        )
+
+
+def _objective(name: str) -> str:
+    return f"objective_{name}"
+
+
+def _to_lists(values: NDArray[Any]) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])
+
+
+def _column(table: pa.Table, name: str, path: Path) -> pa.Array:
+    if name not in table.column_names:
+        raise ValueError(f"{path} has no column {name!r}; a log has {', '.join(table.column_names)} and {name}.")
+    column = table.column(name).combine_chunks()
+    if column.null_count:
+        row = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+        raise ValueError(f"row {row:,} of {path}: {name} is missing; every row needs every column.")
+    return column
+
+
+def _numbers(table: pa.Table, name: str, path: Path) -> NDArray[Any]:
+    values: NDArray[Any] = _column(table, name, path).to_numpy(zero_copy_only=False)
+    return values
+
+
+def _from_lists(table: pa.Table, name: str, path: Path, width: int | None) -> NDArray[Any]:
+    column = _column(table, name, path)
+    if not pa.types.is_fixed_size_list(column.type):
+        raise ValueError(f"{path}: column {name!r} holds {column.type}, not lists of one fixed length.")
+    if width is not None and column.type.list_size != width:
+        raise ValueError(f"{path}: column {name!r} holds lists of {column.type.list_size}; slate_size is {width}.")
+    values: NDArray[Any] = column.flatten().to_numpy(zero_copy_only=False)
+    return values.reshape(len(column), column.type.list_size)

@@ -1,0 +1,83 @@
+"""The truth beside an offline estimate: replay the users of a log and ask what another policy's slates were worth."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim.logs import Log
+from recsim.policy import Policy
+from recsim.rollout import Progress, batches
+from recsim.simulator import Simulator
+
+Floats = NDArray[np.float64]
+
+
+def value_on_log(
+    simulator: Simulator, log: Log, policy: Policy, *, batch: int = 512, progress: Progress = None
+) -> Floats:
+    """Exact expected objectives of the slates that `policy` would show in the situations of the log.
+
+    Every session of the log is replayed: keyed streams bring back the same user with the same luck, so after the
+    logged slates the hidden state is the very one in which each slate was logged. There, `policy` draws a slate from
+    the logged observation, and the users' declared probabilities say what it is worth. The mean over rows is what
+    slate-wise off-policy estimators estimate.
+
+    Args:
+        simulator: as the one that collected the log (same seed, catalogue, users); its running sessions are replaced.
+        log: rows ordered by (user, session, step), whole sessions.
+        policy: any policy that looks at observations only.
+        batch: sessions replayed at once; the result does not depend on it.
+        progress: called with the number of sessions finished so far.
+
+    Returns:
+        (n, o) float64, a row for each row of the log.
+
+    Raises:
+        ValueError: if sessions are not whole, or replaying does not give back the logged clicks: the log comes from
+            another world.
+    """
+    start = np.flatnonzero(log.step == 0)
+    length = np.diff(np.append(start, len(log)))
+    first = np.repeat(np.append(0, start), np.diff(np.concatenate([[0], start, [len(log)]])))
+    gap = np.flatnonzero(log.step != np.arange(len(log)) - first)
+    if gap.size:
+        row = int(gap[0])
+        raise ValueError(
+            f"row {row:,} of the log is step {log.step[row]}, which does not follow the row above; replaying needs "
+            "whole sessions in the order of their steps."
+        )
+    out = np.empty((len(log), len(simulator.objectives.names)))
+    done = 0
+    for _, part in batches(np.arange(len(start)), batch):
+        _replay(simulator, log, policy, start[part], length[part], out)
+        done += len(part)
+        if progress:
+            progress(done)
+    return out
+
+
+def _replay(
+    simulator: Simulator,
+    log: Log,
+    policy: Policy,
+    start: NDArray[np.int64],
+    length: NDArray[np.int64],
+    out: Floats,
+) -> None:
+    simulator.reset(log.user[start], session=log.session[start])
+    for step in range(int(length.max())):
+        rows = start + step
+        decision = policy.act(log.observation[rows], simulator.streams)
+        out[rows] = simulator.expected(decision.slate).sum(axis=1)
+        response = simulator.step(log.slate[rows]).response
+        different = np.flatnonzero((response.click != log.click[rows]).any(axis=1))
+        if different.size:
+            row = int(rows[different[0]])
+            raise ValueError(
+                f"row {row:,} of the log: user {log.user[row]} clicked otherwise when replayed. The simulator "
+                f"needs the seed ({log.info.seed}), catalogue ({log.info.catalog!r}) and users that collected the log."
+            )
+        going_on = length > step + 1
+        simulator.keep(going_on)
+        start, length = start[going_on], length[going_on]
