@@ -1,0 +1,131 @@
+"""What the three environments share: the simulator behind them, its spaces, and how sessions begin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any, TypedDict
+
+import numpy as np
+from gymnasium.spaces import Box, MultiDiscrete
+from numpy.typing import ArrayLike, NDArray
+
+from recsim.catalog import Catalog, load_catalog
+from recsim.objectives import Objectives
+from recsim.simulator import Simulator
+from recsim.users import make_users
+from recsim.users.contract import UserModel
+
+Observation = NDArray[np.float32]
+Items = NDArray[np.int64]
+
+_SLACK = 1e-4  # float32 sums of shares may pass their exact bound by this much
+_ANY = float(np.finfo(np.float32).max)
+
+
+class World(TypedDict, total=False):
+    """Keyword arguments of every environment.
+
+    Attributes:
+        catalog: a bundled name, a folder written by `Catalog.save`, or a `Catalog`. Default "openclipart".
+        users: a built-in name, an import string "package.module:Class", or a user model. Default "interest".
+        user_options: keyword arguments of the user model, where it is named. Default none.
+        slate_size: k. Default 10.
+        horizon: most slates in a session. Default 30.
+        objectives: weights of the reward by objective, or `Objectives`; weights left out keep their defaults.
+        seed: decides the items' hidden side, and the users until `reset(seed=...)` says otherwise. Default 0.
+    """
+
+    catalog: str | PathLike[str] | Catalog
+    users: str | UserModel[Any]
+    user_options: Mapping[str, Any] | None
+    slate_size: int
+    horizon: int
+    objectives: Mapping[str, float] | Objectives | None
+    seed: int
+
+
+def build_simulator(
+    *,
+    catalog: str | PathLike[str] | Catalog = "openclipart",
+    users: str | UserModel[Any] = "interest",
+    user_options: Mapping[str, Any] | None = None,
+    slate_size: int = 10,
+    horizon: int = 30,
+    objectives: Mapping[str, float] | Objectives | None = None,
+    seed: int = 0,
+) -> Simulator:
+    """The simulator that the keyword arguments of an environment describe (see `World`).
+
+    Raises:
+        ValueError: if an objective or an option is unknown, or a size does not fit the catalogue.
+    """
+    items = catalog if isinstance(catalog, Catalog) else load_catalog(catalog)
+    model = make_users(users, items, user_options, seed=seed)
+    return Simulator(items, model, slate_size=slate_size, horizon=horizon, objectives=_weighted(objectives), seed=seed)
+
+
+def action_space(simulator: Simulator) -> MultiDiscrete:
+    """Slates: k item numbers. Repeats are allowed in the space and shown once (see `Simulator.step`)."""
+    return MultiDiscrete(np.full(simulator.slate_size, len(simulator.catalog), np.int64))
+
+
+def observation_space(simulator: Simulator) -> Box[np.float32]:
+    """Observation rows (d,) float32 within the bounds of each feature of the layout; a profile may hold any number."""
+    layout, price = simulator.layout, simulator.catalog.price_level
+    low, high = np.zeros((2, layout.size), np.float32)
+    bounds = dict.fromkeys(layout.columns, (0.0, 1.0))
+    bounds |= {"liked": (-1.0, 1.0), "passed": (-1.0, 1.0), "profile": (-_ANY, _ANY)}
+    bounds["clicks_so_far"] = (0.0, float(np.log1p(simulator.horizon * simulator.slate_size)))
+    bounds["liked_price"] = (min(float(price.min()), 0.0), max(float(price.max()), 0.0))
+    for name, (least, most) in bounds.items():
+        slack = 0.0 if name == "profile" else _SLACK
+        low[layout[name]], high[layout[name]] = least - slack, most + slack
+    return Box(low, high, dtype=np.float32)
+
+
+def begin(simulator: Simulator, n: int, seed: int | None, options: Mapping[str, Any] | None) -> Observation:
+    """New sessions in all n rows, as the environments' `reset` describes: (n, d) observations."""
+    user = _first_user(options)
+    if seed is None and user is None and simulator.n:
+        return simulator.renew(np.ones(n, bool))
+    if seed is not None:
+        simulator.seed = seed
+    return simulator.reset(np.arange(n) + (user or 0))
+
+
+def checked_slate(simulator: Simulator, action: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
+    """The action as an array of `shape` without negative numbers; the simulator checks the rest.
+
+    Raises:
+        ValueError: naming the row and the value, or both shapes.
+    """
+    slate = np.asarray(action)
+    if slate.shape != shape:
+        raise ValueError(f"the action has shape {slate.shape}; {shape} is needed: an item number for every position.")
+    if slate.dtype.kind == "i" and slate.min() < 0:
+        row, position = np.argwhere(np.atleast_2d(slate) < 0)[0]
+        raise ValueError(
+            f"row {row}, position {position} of the action is item {np.atleast_2d(slate)[row, position]}; "
+            f"items of {simulator.catalog.name!r} are 0 to {len(simulator.catalog) - 1}."
+        )
+    return slate
+
+
+def _weighted(objectives: Mapping[str, float] | Objectives | None) -> Objectives:
+    if objectives is None or isinstance(objectives, Objectives):
+        return objectives or Objectives()
+    unknown = sorted(set(objectives) - set(Objectives().names))
+    if unknown:
+        raise ValueError(f"there is no objective {unknown[0]!r}; the objectives are {', '.join(Objectives().names)}.")
+    return Objectives(**objectives)
+
+
+def _first_user(options: Mapping[str, Any] | None) -> int | None:
+    for name in options or {}:
+        if name != "user":
+            raise ValueError(f"reset has no option {name!r}; the only one is 'user', the number of the first user.")
+    user = (options or {}).get("user")
+    if user is not None and (isinstance(user, bool) or not isinstance(user, int | np.integer) or user < 0):
+        raise ValueError(f"option 'user' of reset is {user!r}; it is a whole number from 0 up.")
+    return None if user is None else int(user)
