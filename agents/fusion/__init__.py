@@ -1,0 +1,1 @@
+"""Static fusion baselines: fitted once on logs, served unchanged."""

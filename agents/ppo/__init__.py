@@ -1,0 +1,1 @@
+"""PPO over slates: a Plackett-Luce policy class for stable-baselines3."""

@@ -1,0 +1,79 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsim.agents.fusion.static import SMOOTHING, StaticFusion
+from recsim.logs import Log
+from recsim.policy import Ranking, uniform
+from recsim.rollout import rollout
+from recsim.simulator import Simulator
+
+
+@pytest.fixture(scope="module")
+def fusion(world: Simulator, log: Log) -> StaticFusion:
+    return StaticFusion.fit(log, world.catalog, world.layout)
+
+
+def test_the_fused_score_is_the_weighted_sum_of_its_scorers(world: Simulator, log: Log, fusion: StaticFusion) -> None:
+    catalog, layout, row = world.catalog, world.layout, 33
+    observation = log.observation[row : row + 1]
+    weight = dict(zip(fusion.names, fusion.weights, strict=True))
+    assert list(weight) == ["text", "image", "behaviour", "profile"]
+    liked, told = layout.read(observation, "liked")[0], layout.read(observation, "profile")[0]
+    for item in (0, 5, 23):
+        expected = weight["behaviour"] * fusion.behaviour[item]
+        expected += weight["profile"] * told @ fusion.profile[:, catalog.category[item]]
+        for name, start, stop in zip(("text", "image"), catalog.offsets[:-1], catalog.offsets[1:], strict=True):
+            expected += weight[name] * liked[start:stop] @ catalog.taste[item, start:stop]
+        assert fusion.scores(observation)[0, item] == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_behaviour_scorer_is_a_lift_over_an_average_item_at_the_same_positions(
+    log: Log, fusion: StaticFusion
+) -> None:
+    item = 11
+    rate = log.click.mean(axis=0)
+    shown = log.slate == item
+    clicks, expected = (log.click & shown).sum(), (shown * rate).sum()
+    assert fusion.behaviour[item] == pytest.approx(np.log((clicks + SMOOTHING) / (expected + SMOOTHING)))
+
+
+def test_weights_find_the_modality_that_decides(world: Simulator, log: Log) -> None:
+    """Clicks made up from image similarity alone leave the text scorer next to nothing."""
+    liked = world.layout.read(log.observation, "liked")
+    image = slice(world.catalog.offsets[1], world.catalog.offsets[2])
+    match = np.einsum("nd,nkd->nk", liked[:, image], world.catalog.taste[log.slate][:, :, image])
+    luck = np.random.Generator(np.random.Philox(0)).random(match.shape)
+    click = luck < 1.0 / (1.0 + np.exp(1.0 - 6.0 * match))
+    made_up = replace(log, click=click, conversion=np.zeros_like(click))
+    weight = StaticFusion.fit(made_up, world.catalog, world.layout)
+    found = dict(zip(weight.names, weight.weights, strict=True))
+    assert found["image"] > 3.0
+    assert abs(found["text"]) < 1.0
+
+
+def test_it_beats_uniform_slates_for_the_same_users(world: Simulator, fusion: StaticFusion) -> None:
+    static = rollout(world, Ranking("static fusion", fusion, world.slate_size), 400).reward
+    anything = rollout(world, uniform(world.catalog, world.slate_size), 400).reward
+    difference = static - anything
+    assert difference.mean() > 3.0 * difference.std() / np.sqrt(len(difference))
+
+
+def test_fitted_twice_it_is_the_same_and_survives_the_disk(
+    world: Simulator, log: Log, fusion: StaticFusion, tmp_path: Path
+) -> None:
+    again = StaticFusion.fit(log, world.catalog, world.layout)
+    assert again.weights.tolist() == fusion.weights.tolist()
+    fusion.save(tmp_path / "fusion.safetensors")
+    loaded = StaticFusion.load(tmp_path / "fusion.safetensors", world.catalog, world.layout)
+    assert loaded.names == fusion.names
+    np.testing.assert_array_equal(loaded.scores(log.observation), fusion.scores(log.observation))
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_log_without_contrast_is_refused(world: Simulator, log: Log, value: bool) -> None:
+    one_sided = replace(log, click=np.full_like(log.click, value))
+    with pytest.raises(ValueError, match="clicks on .* positions; both are needed"):
+        StaticFusion.fit(one_sided, world.catalog, world.layout)
