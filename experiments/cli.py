@@ -1,0 +1,257 @@
+"""The command line `recsim`. Everything heavy is imported inside the commands, so that `recsim --help` is quick."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from recsim.experiments.errors import UserError, input_errors
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from recsim.experiments.config import RunConfig
+
+
+class Commands(TyperGroup):
+    """Commands whose `UserError` is printed as it is, without a traceback, and ends with exit code 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            typer.echo("Interrupted; no file was left half-written.", err=True)
+            raise typer.Exit(130) from error
+
+
+def _examples(*commands: str) -> str:
+    return "Examples:\n\n" + "\n\n".join(f"  {command}" for command in commands)
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Simulated users, logged slates and off-policy evaluation of recommender policies.",
+    epilog=_examples(
+        "recsim run experiments/quickstart.yaml --out runs/quickstart",
+        "recsim report runs/quickstart",
+        "recsim catalog show openclipart",
+    ),
+)
+catalog_app = typer.Typer(no_args_is_help=True, help="Look at catalogues.")
+bench_app = typer.Typer(no_args_is_help=True, help="Measure speed on this machine.")
+app.add_typer(catalog_app, name="catalog")
+app.add_typer(bench_app, name="bench")
+
+Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="What to run.", show_default=False)]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of the simulation; results do not depend on it.")]
+Run = Annotated[Path | None, typer.Option("--run", metavar="RUN", help="Run folder with the trained models.")]
+
+
+@app.command(
+    epilog=_examples(
+        "recsim run experiments/quickstart.yaml --out runs/quickstart",
+        "recsim run experiments/quickstart.yaml --out runs/quickstart --resume",
+    )
+)
+def run(
+    config: Config,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Run folder to make.", show_default=False)],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run in DIR stopped.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run in DIR.")] = False,
+    threads: Threads = 1,
+) -> None:
+    """Run a whole experiment: logs, training, evaluation with the truth and offline, report."""
+    settings = _read(config)
+    from recsim.experiments import runner, tables
+    from recsim.experiments.progress import console_display
+
+    with _resumable(f"recsim run {shlex.quote(str(config))} --out {shlex.quote(str(out))} --resume"):
+        with console_display(_stderr()) as display:
+            folder = runner.run(settings, out, resume=resume, overwrite=overwrite, n_threads=threads, display=display)
+        tables.print_summary(folder.path)
+
+
+@app.command(epilog=_examples("recsim train experiments/quickstart.yaml ppo --out runs/ppo"))
+def train(
+    config: Config,
+    policy: Annotated[str, typer.Argument(help="Name or kind of one of the config's policies.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Run folder: new, or one of the same config.")],
+    threads: Threads = 1,
+) -> None:
+    """Train one policy and save it, with what it needs, in a run folder; `recsim run --resume` can go on from there."""
+    settings = _read(config)
+    from recsim.experiments import runner
+    from recsim.experiments.choice import chosen_policy
+    from recsim.experiments.policies import model_file
+    from recsim.experiments.progress import console_display
+
+    chosen = chosen_policy(settings, policy)
+    model = model_file(chosen)
+    if model is None:
+        raise UserError(f"{chosen.title!r} is of kind {chosen.kind}, which needs no training.")
+    words = (str(config), policy, "--out", str(out))
+    with _resumable(f"recsim train {' '.join(map(shlex.quote, words))}"), console_display(_stderr()) as display:
+        folder = runner.train(settings, chosen, out, n_threads=threads, display=display)
+    typer.echo(folder.path / model)
+
+
+@app.command(
+    epilog=_examples(
+        "recsim collect experiments/quickstart.yaml --policy uniform --out log.parquet",
+        "recsim collect experiments/quickstart.yaml --policy ppo --run runs/quickstart --out log.parquet",
+    )
+)
+def collect(
+    config: Config,
+    policy: Annotated[str, typer.Option(help="Name or kind of one of the config's policies.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="LOG.parquet", help="File to write.", show_default=False)],
+    run: Run = None,
+    users: Annotated[int | None, typer.Option(min=2, help="Users; default: as in the production log.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0.0, help="Instead of the config's.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    threads: Threads = 1,
+) -> None:
+    """Collect a log of a policy: one row a slate, with exact propensities, as Parquet."""
+    settings = _read(config)
+    from recsim.experiments.choice import chosen_policy
+    from recsim.experiments.collecting import collect_log
+    from recsim.experiments.progress import console_display
+
+    if out.exists() and not overwrite:
+        raise UserError(f"{out} exists already; choose another name or pass --overwrite.")
+    chosen = chosen_policy(settings, policy, temperature)
+    with console_display(_stderr()) as display:
+        n_slates = collect_log(settings, chosen, out, run=run, users=users, n_threads=threads, display=display)
+    typer.echo(f"{n_slates:,} slates in {out}")
+
+
+@app.command(
+    epilog=_examples(
+        "recsim evaluate --log log.parquet --config experiments/quickstart.yaml --policies uniform,popularity",
+        "recsim evaluate --log log.parquet --run runs/quickstart --json estimates.json",
+    )
+)
+def evaluate(
+    log: Annotated[Path, typer.Option(metavar="LOG.parquet", help="The log.", show_default=False)],
+    config: Annotated[Path | None, typer.Option(metavar="CONFIG.yaml", help="Config with the policies.")] = None,
+    run: Run = None,
+    policies: Annotated[str | None, typer.Option(help="Their names, with commas; default: all that can be.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all estimates here, too.")] = None,
+    threads: Threads = 1,
+) -> None:
+    """Estimate from a log alone what policies are worth."""
+    if config is None and run is None:
+        raise UserError("pass --config or --run: one of them must say which policies to evaluate.")
+    settings = _read(config if config is not None else _config_of(run))
+    from recsim.experiments import tables
+    from recsim.experiments.files import write_json
+    from recsim.experiments.judging import judge
+    from recsim.experiments.progress import console_display
+
+    with console_display(_stderr()) as display:
+        evaluation = judge(settings, log, run=run, names=policies, n_threads=threads, display=display)
+    tables.print_evaluation(evaluation)
+    if json is not None:
+        with input_errors():
+            write_json(json, evaluation.to_dict())
+
+
+@app.command(epilog=_examples("recsim report runs/quickstart"))
+def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run folder.")]) -> None:
+    """Write the report of a finished run again: one HTML file that needs no network."""
+    settings = _read(_config_of(run))
+    from recsim.experiments.world import World
+    from recsim.report import write_report
+
+    with input_errors():
+        typer.echo(write_report(run, World.of(settings).catalog))
+
+
+@catalog_app.command("show", epilog=_examples("recsim catalog show openclipart", "recsim catalog show ./my-shop"))
+def catalog_show(
+    name: Annotated[str, typer.Argument(metavar="NAME_OR_PATH", help="A bundled catalogue or a folder.")],
+) -> None:
+    """Show what is in a catalogue."""
+    from recsim.catalog import load_catalog
+    from recsim.experiments.tables import print_catalog
+
+    with input_errors():
+        found = load_catalog(name)
+    print_catalog(found)
+
+
+@bench_app.command("env", epilog=_examples("recsim bench env", "recsim bench env --json"))
+def bench_env(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    catalog: Annotated[str, typer.Option(metavar="NAME_OR_PATH", help="Catalogue.")] = "openclipart",
+    users: Annotated[int, typer.Option("--n", min=1, help="Users side by side in the vector environment.")] = 1024,
+    slate_size: Annotated[int, typer.Option("--k", min=1, help="Slate size.")] = 10,
+    repeats: Annotated[int, typer.Option(min=1, help="Repeats; the median counts.")] = 5,
+    seconds: Annotated[float, typer.Option(min=0.01, help="CPU-seconds of a repeat, at least.")] = 0.5,
+) -> None:
+    """User-steps per CPU-second of the environments on one thread, observation and reward included."""
+    import json as json_format
+
+    from recsim.experiments import bench, tables
+    from recsim.experiments.progress import console_display
+
+    with console_display(_stderr()) as display:
+        found = bench.measure(catalog, users, slate_size, repeats=repeats, seconds=seconds, display=display)
+    if json:
+        typer.echo(json_format.dumps(found, indent=1))
+    else:
+        tables.print_bench(found)
+
+
+def _read(path: Path) -> RunConfig:
+    """The config, with the working folder importable for the user models that it may name."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    from recsim.experiments.config_file import read_config
+
+    return read_config(path)
+
+
+def _config_of(run: Path | None) -> Path:
+    from recsim.experiments.run_folder import CONFIG, RunFolder
+
+    return RunFolder(run or Path()).path / CONFIG
+
+
+def _stderr() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+class _resumable:
+    """Ctrl-C inside ends with one sentence that says how to go on, and exit code 130."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is KeyboardInterrupt:
+            typer.echo(f"Interrupted; finished stages are kept. Go on with: {self._command}", err=True)
+            raise typer.Exit(130)
+
+
+if __name__ == "__main__":
+    app()

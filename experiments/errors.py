@@ -1,0 +1,21 @@
+"""Errors that are the caller's to repair: the command line prints their sentence and no traceback, and exits with 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class UserError(ValueError):
+    """A request that cannot be met; the message is one sentence with the remedy."""
+
+
+@contextmanager
+def input_errors(place: str = "") -> Iterator[None]:
+    """Raise what is wrong with input (a file, a catalogue, a user model) as `UserError`; `place` leads the sentence."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (ValueError, TypeError, OSError) as error:
+        raise UserError(f"{place}{error}") from error

@@ -1,0 +1,157 @@
+"""The results of a run in one place: metrics.json for programs and the report, metrics.parquet for tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recsim import metrics
+from recsim.experiments.config import ORACLES, PolicyConfig, RunConfig, UniformPolicy
+from recsim.experiments.evaluation import EXPOSURE, OFFLINE, PRODUCTION_LOG, SESSIONS, SLATE_TRUTH
+from recsim.experiments.files import read_json, write_json, write_table
+from recsim.experiments.progress import Advance
+from recsim.experiments.training import CURVE_COLUMNS, curve_file
+from recsim.experiments.world import World
+from recsim.logs import Log, read_log
+from recsim.ope import clusters_of
+
+SCHEMA_VERSION = 1
+METRICS, METRICS_TABLE, LEARNING_CURVE = "metrics.json", "metrics.parquet", "learning_curve.parquet"
+
+
+def write_results(world: World, run: Path, into: Path, progress: Advance) -> None:
+    """Gather what the other stages found."""
+    found = gather(world, run)
+    write_json(into / METRICS, found)
+    write_table(into / METRICS_TABLE, pd.DataFrame(_rows(found), columns=_COLUMNS))
+    write_table(into / LEARNING_CURVE, _learning_curves(world.config, run))
+    progress(1)
+
+
+def gather(world: World, run: Path) -> dict[str, Any]:
+    """All that metrics.json holds: no times, dates or paths, so that equal runs have equal bytes."""
+    config, log = world.config, read_log(run / PRODUCTION_LOG)
+    sessions, exposure = pd.read_parquet(run / SESSIONS), pd.read_parquet(run / EXPOSURE)
+    slate_truth, offline = read_json(run / SLATE_TRUTH), read_json(run / OFFLINE)
+    measures = ("reward", *log.info.objectives)
+    return {
+        "schema": SCHEMA_VERSION,
+        "name": config.name,
+        "seed": config.seed,
+        "catalog": {"name": world.catalog.name, "n_items": len(world.catalog)},
+        "objectives": list(log.info.objectives),
+        "weights": list(log.info.weights),
+        "slate_size": config.slate_size,
+        "horizon": config.horizon,
+        "n_users": config.evaluation.n_users,
+        "level": config.evaluation.level,
+        "log": _log_summary(config, log),
+        "baseline": config.baseline.title,
+        "policies": [
+            _policy(policy, config, _of(policy, sessions), _of(policy, exposure), measures, slate_truth)
+            for policy in config.policies
+        ],
+        "differences": list(_differences(config, sessions, measures)),
+        "offline": [
+            {**estimate, "truth": slate_truth[estimate["policy"]][estimate["objective"]]["mean"]}
+            for estimate in offline["estimates"]
+        ],
+        "warnings": [sentence for sentences in offline["warnings"].values() for sentence in sentences],
+    }
+
+
+def _log_summary(config: RunConfig, log: Log) -> dict[str, Any]:
+    n_sessions = clusters_of(log.user, log.session)[1]
+    temperature = 1.0 if config.production_log.policy == "uniform" else config.production_log.temperature
+    return {"policy": log.info.policy, "temperature": temperature, "slates": len(log), "sessions": n_sessions}
+
+
+def _policy(
+    policy: PolicyConfig,
+    config: RunConfig,
+    sessions: pd.DataFrame,
+    exposure: pd.DataFrame,
+    measures: tuple[str, ...],
+    slate_truth: dict[str, Any],
+) -> dict[str, Any]:
+    level = config.evaluation.level
+    truth = {
+        measure: asdict(metrics.mean_interval(sessions[measure].to_numpy(np.float64), level))
+        for measure in (*measures, "length")
+    }
+    return {
+        "name": policy.title,
+        "kind": policy.kind,
+        "temperature": temperature_of(policy),
+        "truth": truth,
+        "metrics": _rates(sessions, exposure),
+        "slate_truth": slate_truth.get(policy.title),
+    }
+
+
+def temperature_of(policy: PolicyConfig) -> float:
+    """The temperature of a policy's Plackett-Luce distribution; 0 where it is deterministic."""
+    if isinstance(policy, UniformPolicy):
+        return 1.0
+    return 0.0 if policy.kind in ORACLES else float(getattr(policy, "temperature"))  # noqa: B009 (all others have one)
+
+
+def _rates(sessions: pd.DataFrame, exposure: pd.DataFrame) -> dict[str, float | None]:
+    shown, clicked = exposure["shown"].to_numpy(np.int64), exposure["clicked"].to_numpy(np.int64)
+    rates = {
+        "ctr": metrics.click_through_rate(clicked, shown),
+        "cvr": metrics.conversion_rate(sessions["conversion"].to_numpy(np.float64), clicked),
+        "novelty_per_click": metrics.novelty_per_click(sessions["novelty"].to_numpy(np.float64), clicked),
+        "coverage": metrics.catalogue_coverage(shown),
+        "gini": metrics.gini(shown),
+    }
+    return {name: value if math.isfinite(value) else None for name, value in rates.items()}
+
+
+def _differences(config: RunConfig, sessions: pd.DataFrame, measures: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Paired differences to the baseline: the same users with the same luck under both policies."""
+    baseline = _of(config.baseline, sessions)
+    for policy in config.policies:
+        if policy == config.baseline:
+            continue
+        own = _of(policy, sessions)
+        for measure in measures:
+            a, b = own[measure].to_numpy(np.float64), baseline[measure].to_numpy(np.float64)
+            interval = metrics.paired_interval(a, b, config.evaluation.level)
+            told = {"policy": policy.title, "against": config.baseline.title, "objective": measure}
+            yield told | asdict(interval)
+
+
+def _of(policy: PolicyConfig, table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["policy"] == policy.title]
+
+
+_COLUMNS = ["policy", "kind", "temperature", "part", "measure", "mean", "se", "low", "high"]
+
+
+def _rows(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """metrics.json as a long table: what is known of each policy by part (truth, slate_truth, metrics, estimator)."""
+    kinds = {policy["name"]: policy for policy in found["policies"]}
+    for policy in found["policies"]:
+        own = {"policy": policy["name"], "kind": policy["kind"], "temperature": policy["temperature"]}
+        for part in ("truth", "slate_truth"):
+            for measure, interval in (policy[part] or {}).items():
+                yield {**own, "part": part, "measure": measure, **interval}
+        for measure, value in policy["metrics"].items():
+            yield {**own, "part": "metrics", "measure": measure, "mean": value}
+    for estimate in found["offline"]:
+        policy = kinds[estimate["policy"]]
+        own = {"policy": policy["name"], "kind": policy["kind"], "temperature": policy["temperature"]}
+        interval = {"mean": estimate["value"], **{name: estimate[name] for name in ("se", "low", "high")}}
+        yield {**own, "part": estimate["estimator"], "measure": estimate["objective"], **interval}
+
+
+def _learning_curves(config: RunConfig, run: Path) -> pd.DataFrame:
+    curves = [pd.read_parquet(run / curve_file(policy)) for policy in config.policies if policy.kind == "ppo"]
+    return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=CURVE_COLUMNS)

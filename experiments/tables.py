@@ -1,0 +1,143 @@
+"""What the command line prints at the end: tables that fit 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from recsim.catalog import Catalog
+from recsim.ope import Evaluation
+from recsim.report.format import UNDEFINED, decimals, number
+from recsim.report.read import Run, read_run
+from recsim.report.results import REWARD, Estimate
+from recsim.report.sentences import PREFERRED, speaker
+
+STYLE: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold"}
+COLOURS = {"trust": "green", "caution": "yellow", "do not use": "red"}
+
+
+def print_summary(path: Path) -> None:
+    """The result of a run, and where its report is."""
+    console, run = Console(), read_run(path)
+    console.print(_summary(run))
+    console.print(f"Report: {path / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+def print_evaluation(evaluation: Evaluation) -> None:
+    """The estimates of the reward."""
+    table = Table(
+        title=f"Reward of a slate, from {evaluation.n_slates:,} logged slates of {evaluation.n_sessions:,} sessions"
+    )
+    _columns(table, "policy", "estimator", right=("estimate", f"{evaluation.level:.0%} interval", "ess"))
+    table.add_column("verdict")
+    estimates = [estimate for estimate in evaluation.estimates if estimate.objective == REWARD]
+    places = decimals(estimate.se for estimate in estimates)
+    last = estimates[-1].policy
+    for policy in dict.fromkeys(estimate.policy for estimate in estimates):
+        own = sorted((e for e in estimates if e.policy == policy), key=lambda e: PREFERRED.index(e.estimator))
+        for row, e in enumerate(own):
+            table.add_row(
+                policy if row == 0 else "",
+                e.estimator,
+                number(e.value, places),
+                _interval(e.low, e.high, places),
+                number(e.ess, 0),
+                _verdict(e.verdict),
+                end_section=row == len(own) - 1 and policy != last,
+            )
+    Console().print(table)
+
+
+def print_catalog(catalog: Catalog) -> None:
+    """What is in a catalogue: modalities, categories, prices, a few items."""
+    console = Console()
+    console.print(f"[bold]{catalog.name}[/bold]: {len(catalog):,} items in {len(catalog.categories)} categories")
+    modalities = Table(title="Modalities", **STYLE)
+    _columns(modalities, "name", right=("dimensions", "items that have it"))
+    for modality in catalog.modalities.values():
+        modalities.add_row(modality.name, str(modality.dim), f"{modality.present.mean():.1%}")
+    console.print(modalities)
+    categories = Table(title="Categories", **STYLE)
+    _columns(categories, "category", right=("items", "median price", "popularity"))
+    for code, name in enumerate(catalog.categories):
+        own = catalog.category == code
+        row = catalog.table["price"][own].median(), catalog.popularity[own].sum()
+        categories.add_row(name, f"{own.sum():,}", number(row[0], 2), f"{row[1]:.1%}")
+    console.print(categories)
+    items = Table(title="The most popular items", **STYLE)
+    _columns(items, "title", "category", right=("price",))
+    for item in (-catalog.popularity).argsort(kind="stable")[:5]:
+        shown = catalog.table.iloc[int(item)]
+        items.add_row(str(shown["title"]), str(shown["category"]), number(float(shown["price"]), 2))
+    console.print(items)
+
+
+def print_bench(found: dict[str, Any]) -> None:
+    """Steps per CPU-second."""
+    table = Table(
+        title=f"User-steps per CPU-second, {found['catalog']} ({found['items']:,} items), k = {found['k']}", **STYLE
+    )
+    _columns(table, "environment", right=("median", "floor", "ratio"))
+    labels = {"vector": f"SlateVectorEnv, n = {found['n']:,}", "single": "gymnasium.make, n = 1"}
+    for name, label in labels.items():
+        one = found[name]
+        rate, floor = one["user_steps_per_cpu_second"], one["floor"]
+        table.add_row(label, f"{rate:,}", f"{floor:,}", f"{one['ratio_to_floor']:.2f}")
+    console = Console()
+    console.print(table)
+    console.print(found["cpu"], highlight=False)
+
+
+def _summary(run: Run) -> Table:
+    metrics = run.metrics
+    table = Table(
+        title=f"{metrics.name}: {metrics.n_users:,} users, {metrics.catalog.name}", caption_justify="left", **STYLE
+    )
+    _columns(table, "policy", right=("return", "slate", "slate, from the log"))
+    table.add_column("by, verdict", no_wrap=True)
+    wide = decimals(policy.truth[REWARD].se for policy in metrics.policies)
+    spoken = {policy.name: speaker(run, policy.name) for policy in metrics.policies}
+    narrow = decimals(e.se for e in spoken.values() if e is not None)
+    for policy in metrics.policies:
+        own = policy.truth[REWARD]
+        slate = policy.slate_truth[REWARD].mean if policy.slate_truth else None
+        table.add_row(
+            policy.name,
+            f"{number(own.mean, wide)} ± {number(own.se, wide)}",
+            number(slate, narrow),
+            *_estimate(spoken[policy.name], narrow),
+        )
+    table.caption = (
+        "Return: true reward of a session ± standard error, the same users for all. Slate: true reward of one slate in "
+        f"the situations of the log ({metrics.log.policy}, {metrics.log.slates:,} slates), and its estimate from that "
+        f"log alone, with {metrics.level:.0%} interval. The estimator is chosen without the truth: best verdict, then "
+        f"{', '.join(PREFERRED)} (fewest assumptions at least variance)."
+    )
+    return table
+
+
+def _estimate(estimate: Estimate | None, places: int) -> tuple[str, str]:
+    if estimate is None:
+        return UNDEFINED, ""
+    text = f"{number(estimate.value, places)} {_interval(estimate.low, estimate.high, places)}"
+    return text, f"{estimate.estimator}, {_verdict(estimate.verdict)}"
+
+
+def _interval(low: float | None, high: float | None, places: int) -> str:
+    return f"\\[{number(low, places)}, {number(high, places)}]"
+
+
+def _verdict(verdict: str) -> str:
+    return f"[{COLOURS[verdict]}]{verdict}[/]"
+
+
+def _columns(table: Table, *left: str, right: Iterable[str]) -> None:
+    for name in left:
+        table.add_column(name)
+    for name in right:
+        table.add_column(name, justify="right", no_wrap=True)

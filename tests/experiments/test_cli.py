@@ -1,0 +1,288 @@
+"""The command line: what it prints, what it refuses, and with which exit code."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from recsim import Catalog
+from recsim.experiments.cli import app
+from recsim.logs import read_log
+
+
+@pytest.fixture
+def recsim(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs the command line in this process."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*arguments: object) -> Result:
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return call
+
+
+def refused(result: Result, sentence: str) -> None:
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == sentence
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["", "run", "train", "collect", "evaluate", "report", "catalog", "catalog show", "bench", "bench env"],
+)
+def test_help_explains_every_command(recsim: Callable[..., Result], command: str) -> None:
+    result = recsim(*command.split(), "--help")
+    assert result.exit_code == 0
+    assert "Usage:" in result.stdout
+    if command not in ("catalog", "bench"):
+        assert f"recsim {command}".strip() in result.stdout.partition("Examples:")[2]
+
+
+def test_help_is_quick_and_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, time\nfrom typer.testing import CliRunner\nfrom recsim.experiments.cli import app\n"
+        "assert CliRunner().invoke(app, ['run', '--help']).exit_code == 0\n"
+        "heavy = {'torch', 'stable_baselines3', 'gymnasium', 'numba', 'pandas', 'sklearn', 'numpy'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "assert time.process_time() < 1.5, time.process_time()"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_wrong_config_is_told_with_file_and_line(
+    recsim: Callable[..., Result], write_config: Callable[[str], Path], tmp_path: Path
+) -> None:
+    path = write_config("name: a\npolicies:\n  - kind: uniform\nhorizn: 3\n")
+    result = recsim("run", path, "--out", tmp_path / "run")
+    refused(result, f"{path}, line 4: unknown key 'horizn'; did you mean 'horizon'?")
+    assert not (tmp_path / "run").exists()
+
+
+def test_run_prints_a_line_a_stage_and_a_table(
+    recsim: Callable[..., Result], small_file: Path, small_run: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    result = recsim("run", small_file, "--out", out)
+    assert result.exit_code == 0, result.output
+    stages = [line.rpartition(" s")[0].rpartition("  ")[0].strip() for line in result.stderr.splitlines()]
+    assert stages == list(json.loads((out / "timings.json").read_text()))
+    assert (out / "metrics.json").read_bytes() == (small_run / "metrics.json").read_bytes()
+    lines = result.stdout.splitlines()
+    assert lines[-1] == f"Report: {out / 'report.html'}"
+    assert max(len(line) for line in lines[:-1]) <= 80
+    for policy in json.loads((out / "metrics.json").read_text())["policies"]:
+        (row,) = (line for line in lines if line.strip().startswith(policy["name"]))
+        assert "±" in row
+    refused(
+        recsim("run", small_file, "--out", out),
+        f"{out} exists already; go on with --resume, start afresh with --overwrite, or choose another.",
+    )
+
+
+def test_an_interrupted_run_says_how_to_go_on(
+    recsim: Callable[..., Result], small_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("recsim.experiments.evaluation.rollout", interrupt)
+    out = tmp_path / "my run"
+    result = recsim("run", small_file, "--out", out)
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1] == (
+        f"Interrupted; finished stages are kept. Go on with: recsim run {small_file} --out '{out}' --resume"
+    )
+
+
+def test_train_makes_a_model_that_collect_and_evaluate_use(
+    recsim: Callable[..., Result], small_file: Path, tmp_path: Path
+) -> None:
+    out, log, estimates = tmp_path / "run", tmp_path / "log.parquet", tmp_path / "estimates.json"
+    result = recsim("train", small_file, "static fusion", "--out", out)
+    assert (result.exit_code, result.stdout) == (0, f"{out}/models/static_fusion.safetensors\n")
+    arguments = ("--policy", "static_fusion", "--run", out, "--users", 25, "--temperature", 2.0, "--out", log)
+    result = recsim("collect", small_file, *arguments)
+    assert result.exit_code == 0, result.output
+    logged = read_log(log)
+    assert result.stdout == f"{len(logged):,} slates in {log}\n"
+    assert (logged.info.policy, set(logged.user.tolist())) == ("static fusion", set(range(25)))
+    result = recsim("evaluate", "--log", log, "--run", out, "--policies", "uniform,static fusion", "--json", estimates)
+    assert result.exit_code == 0, result.output
+    found = json.loads(estimates.read_text())
+    assert {estimate["policy"] for estimate in found["estimates"]} == {"uniform", "static fusion"}
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert result.stdout.count(" snrips ") == 2
+
+
+def test_evaluate_leaves_out_what_is_not_trained_and_says_so(
+    recsim: Callable[..., Result], small_file: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.parquet"
+    assert recsim("collect", small_file, "--policy", "uniform", "--out", log).exit_code == 0
+    result = recsim("evaluate", "--log", log, "--config", small_file)
+    assert result.exit_code == 0, result.output
+    left_out = "is left out: it must be trained first (--run names a folder with models)."
+    assert [line for line in result.stderr.splitlines() if "left out" in line] == [
+        f"'static fusion' {left_out}",
+        f"'linucb' {left_out}",
+    ]
+    assert "popularity" in result.stdout
+    refused(
+        recsim("evaluate", "--log", log, "--config", small_file, "--policies", "linucb"),
+        "'linucb' must be trained first and no run folder was given: `recsim train CONFIG linucb --out RUN`.",
+    )
+
+
+def test_logs_of_all_policies_have_the_same_users(
+    recsim: Callable[..., Result], small_file: Path, small_run: Path, tmp_path: Path
+) -> None:
+    logs = {}
+    for policy in ("uniform", "myopic oracle"):
+        path = tmp_path / f"{policy}.parquet"
+        assert recsim("collect", small_file, "--policy", policy, "--out", path).exit_code == 0
+        logs[policy] = read_log(path)
+    first, second = logs.values()
+    assert first.info.seed == second.info.seed
+    profile = slice(-3, None)
+    assert (first.observation[first.step == 0, profile] == second.observation[second.step == 0, profile]).all()
+    seeds = {read_log(small_run / "logs" / f"{name}.parquet").info.seed for name in ("launch", "production")}
+    assert first.info.seed not in seeds
+
+
+def test_collect_and_evaluate_refuse_what_does_not_fit(
+    recsim: Callable[..., Result],
+    small_file: Path,
+    small_run: Path,
+    write_config: Callable[[str], Path],
+    tmp_path: Path,
+) -> None:
+    log = small_run / "logs" / "production.parquet"
+    refused(
+        recsim("collect", small_file, "--policy", "uniform", "--out", log),
+        f"{log} exists already; choose another name or pass --overwrite.",
+    )
+    refused(
+        recsim("collect", small_file, "--policy", "linucb", "--run", tmp_path, "--out", tmp_path / "a.parquet"),
+        f"'linucb' must be trained first and {tmp_path} has no models/linucb.safetensors: "
+        "`recsim train CONFIG linucb --out RUN`.",
+    )
+    refused(
+        recsim("evaluate", "--log", log), "pass --config or --run: one of them must say which policies to evaluate."
+    )
+    refused(
+        recsim("evaluate", "--log", tmp_path / "no.parquet", "--config", small_file),
+        f"there is no log at {tmp_path / 'no.parquet'}; `recsim collect` writes one.",
+    )
+    text = small_file.read_text()
+    other = write_config(text.replace("slate_size: 3", "slate_size: 4"))
+    refused(
+        recsim("evaluate", "--log", log, "--config", other),
+        f"{log} has slate size 3, but the config has 4; choose the matching one.",
+    )
+    other = write_config(text.replace("n_categories: 3", "n_categories: 5"))
+    refused(
+        recsim("evaluate", "--log", log, "--config", other),
+        f"{log} has observation size 79, but the config has 85; choose the matching one.",
+    )
+    only_trained = write_config(
+        "name: a\npolicies:\n  - kind: linucb\n" + text.partition("\n")[2].partition("policies")[0]
+    )
+    refused(
+        recsim("evaluate", "--log", log, "--config", only_trained),
+        "all policies of the config must be trained first; name a run folder that has them with --run.",
+    )
+
+
+def test_train_refuses_what_needs_no_training_and_what_is_unknown(
+    recsim: Callable[..., Result], small_file: Path, tmp_path: Path
+) -> None:
+    refused(
+        recsim("train", small_file, "uniform", "--out", tmp_path / "a"),
+        "'uniform' is of kind uniform, which needs no training.",
+    )
+    refused(
+        recsim("train", small_file, "pop", "--out", tmp_path / "a"),
+        "the config has no policy 'pop'; choose from uniform, popularity, static fusion, linucb, myopic oracle.",
+    )
+    assert not (tmp_path / "a").exists()
+
+
+def test_report_is_written_again(recsim: Callable[..., Result], small_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert recsim("run", small_file, "--out", out).exit_code == 0
+    (out / "report.html").unlink()
+    result = recsim("report", out)
+    assert (result.exit_code, result.stdout) == (0, f"{out / 'report.html'}\n")
+    assert (out / "report.html").is_file()
+    (out / "metrics.json").unlink()
+    assert "has no metrics.json, so the run is not finished" in recsim("report", out).stderr
+    refused(
+        recsim("report", tmp_path),
+        f"{tmp_path} is not a run folder: it has no manifest.json. `recsim run` makes one.",
+    )
+
+
+def test_catalog_show(recsim: Callable[..., Result], tmp_path: Path) -> None:
+    Catalog.synthetic(40, 4, dims={"text": 6, "image": 5}, missing=0.2, seed=2).save(tmp_path / "shop")
+    result = recsim("catalog", "show", tmp_path / "shop")
+    assert result.exit_code == 0, result.output
+    assert "synthetic: 40 items in 4 categories" in result.stdout
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert next(row for row in rows if "category_0" in row)[:2] == ["category_0", "10"]
+    assert ["image", "5"] in [row[:2] for row in rows]
+    refused(
+        recsim("catalog", "show", "nowhere"),
+        "there is no catalogue 'nowhere': bundled is openclipart; "
+        "anything else must be a folder written by Catalog.save.",
+    )
+
+
+def test_bench_env(recsim: Callable[..., Result], tmp_path: Path) -> None:
+    Catalog.synthetic(40).save(tmp_path / "shop")
+    size = ("--catalog", tmp_path / "shop", "--n", 8, "--k", 3, "--repeats", 3, "--seconds", 0.01)
+    result = recsim("bench", "env", "--json", *size)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["n"], found["k"], found["items"], found["threads"]) == (8, 3, 40, 1)
+    assert found["versions"]["recsim"]
+    assert found["cpu"]
+    for name, floor in (("vector", 300_000), ("single", 5_000)):
+        rates = found[name]
+        assert rates["floor"] == floor
+        assert rates["user_steps_per_cpu_second"] == sorted(rates["repeats"])[1] > 0
+        assert rates["ratio_to_floor"] == pytest.approx(rates["user_steps_per_cpu_second"] / floor, abs=0.001)
+    result = recsim("bench", "env", *size)
+    assert "SlateVectorEnv, n = 8" in result.stdout
+    refused(
+        recsim("bench", "env", "--catalog", tmp_path / "shop", "--k", 50),
+        "slate_size is 50; the catalogue 'synthetic' allows 1 to 40.",
+    )
+
+
+def test_users_of_your_own_are_found_in_the_working_folder(
+    recsim: Callable[..., Result],
+    small_file: Path,
+    tmp_path: Path,
+    write_config: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "my_users_of_the_cli_test.py").write_text(
+        "from recsim.users.interest import InterestConfig, InterestUsers\n\n\n"
+        "def patient(catalog, patience):\n    return InterestUsers(catalog, InterestConfig(patience=patience))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    named = "users: {model: 'my_users_of_the_cli_test:patient', options: {patience: 1000.0, x: 1}}\n"
+    path, log = write_config(named + small_file.read_text()), tmp_path / "log.parquet"
+    result = recsim("collect", path, "--policy", "uniform", "--out", log)
+    assert result.exit_code == 2
+    assert "unexpected keyword argument 'x'" in result.stderr
+    path.write_text(path.read_text().replace(", x: 1", ""))
+    assert recsim("collect", path, "--policy", "uniform", "--out", log).exit_code == 0
+    assert pd.Series(read_log(log).user).value_counts().max() == 5

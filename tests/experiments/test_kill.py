@@ -1,0 +1,85 @@
+"""A run killed at any moment leaves nothing half-written and ends, resumed, as if nothing had happened."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from safetensors import safe_open
+
+pytestmark = pytest.mark.slow
+MOMENTS = 5
+
+
+def start(smoke_file: Path, out: Path) -> subprocess.Popen[bytes]:
+    command = (sys.executable, "-m", "recsim.experiments.cli", "run", str(smoke_file), "--out", str(out), "--resume")
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def finished(out: Path) -> int:
+    manifest = out / "manifest.json"
+    return len(json.loads(manifest.read_text())["stages"]) if manifest.is_file() else 0
+
+
+def assert_whole(out: Path) -> None:
+    """Every file under its final name can be read to its end."""
+    for file in out.rglob("*"):
+        if not file.is_file() or ".tmp" in str(file.relative_to(out)):
+            continue
+        if file.suffix == ".json":
+            json.loads(file.read_text())
+        elif file.suffix == ".parquet":
+            pd.read_parquet(file)
+        elif file.suffix == ".zip":
+            assert zipfile.ZipFile(file).testzip() is None
+        elif file.suffix == ".safetensors":
+            with safe_open(file, framework="numpy") as tensors:
+                assert [tensors.get_tensor(name).size for name in tensors.keys()]  # noqa: SIM118 (not a mapping)
+        elif file.suffix == ".html":
+            assert file.read_text().rstrip().endswith("</html>")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
+def test_killed_again_and_again(smoke_file: Path, smoke_run: Path, tmp_path: Path) -> None:
+    out, draw = tmp_path / "killed", random.Random(0)
+    for _ in range(MOMENTS):
+        before = finished(out)
+        process = start(smoke_file, out)
+        while finished(out) == before and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(draw.uniform(0.0, 1.5))
+        process.kill()
+        process.communicate()
+        assert_whole(out)
+        if finished(out) == finished(smoke_run):
+            break
+    process = start(smoke_file, out)
+    output, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors.decode()
+    assert "Report:" in output.decode()
+    assert (out / "metrics.json").read_bytes() == (smoke_run / "metrics.json").read_bytes()
+    for name in ("metrics.parquet", "learning_curve.parquet", "results/sessions.parquet"):
+        pd.testing.assert_frame_equal(pd.read_parquet(out / name), pd.read_parquet(smoke_run / name), check_exact=True)
+    assert not list(out.rglob("*.tmp"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is another thing on Windows")
+def test_ctrl_c_says_how_to_go_on(smoke_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "interrupted"
+    process = start(smoke_file, out)
+    while finished(out) < 3 and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    last = errors.decode().splitlines()[-1]
+    assert last == (f"Interrupted; finished stages are kept. Go on with: recsim run {smoke_file} --out {out} --resume")
+    assert "Traceback" not in errors.decode()
+    assert_whole(out)
