@@ -19,19 +19,23 @@ Floats = NDArray[np.float64]
 Observation = NDArray[np.float32]
 Items = NDArray[np.int64]
 
+PRIOR_REWARD = 10.0  # earned and predicted at every position before any data: positions start equal
+LEAST_REWARD = 0.01  # no item is predicted to earn less, so that looks stay finite
+
 
 class LinUCB:
     """Linear upper-confidence-bound scores with weights shared over items (Li et al. 2010, with features of pairs).
 
     score(u, i) = <theta, x(u, i)> + alpha * sqrt(x' A^-1 x), theta = A^-1 b, over the positions that were shown:
     A = ridge * I + sum look * x x', b = sum reward * x. The reward of a position is the weighted sum of its objectives;
-    look is the share of users who look at it, estimated from the clicks by position. Under a position-based model
-    E[reward] = look * <theta, x>, so that theta is the reward at a position everybody looks at (Lagrée et al. 2016).
+    look is the share of users who look at it. Under a position-based model E[reward] = look * <theta, x>, so that theta
+    is the reward at a position everybody looks at (Lagrée et al. 2016). The looks are not known; they are estimated as
+    reward earned over reward predicted, by position, relative to the best position.
 
     x(u, i) holds a constant, the features of `CrossFeatures`, and the item's category as a one-hot row.
     """
 
-    def __init__(self, catalog: Catalog, layout: Layout, *, alpha: float = 0.3, ridge: float = 1.0) -> None:
+    def __init__(self, catalog: Catalog, layout: Layout, *, alpha: float = 0.5, ridge: float = 1.0) -> None:
         """An untrained bandit.
 
         Args:
@@ -47,16 +51,23 @@ class LinUCB:
             raise ValueError(f"alpha is {alpha} and ridge {ridge}; alpha is from 0 up and ridge above 0.")
         self.catalog, self.layout, self.alpha = catalog, layout, alpha
         self.features = CrossFeatures(catalog, layout)
-        self._category = np.eye(len(catalog.categories), dtype=np.float32)[catalog.category]
+        self._category = self.features.keys[:, self.features.category_key]
         size = 1 + len(self.features.names) + len(catalog.categories)
         self.precision = ridge * np.eye(size)
         self.response = np.zeros(size)
-        self.clicks_by_position: Floats = np.zeros(0)
+        self.earned, self.predicted = np.zeros(0), np.zeros(0)  # (k,) each, reward by position
 
     @property
     def theta(self) -> Floats:
         """(f,) float64, estimated weights of the features."""
         return np.linalg.solve(self.precision, self.response).astype(np.float64)
+
+    @property
+    def look(self) -> Floats:
+        """(k,) float64, estimated share of users who look at each position, 1 at the best."""
+        ratio = self.earned / self.predicted
+        look: Floats = ratio / ratio.max()
+        return look
 
     def scores(self, observation: Observation) -> Floats:
         """(n, m) float64, upper confidence bounds of every item's reward at the top position."""
@@ -72,26 +83,26 @@ class LinUCB:
         bound: Floats = (mean + self.alpha * np.sqrt(np.einsum("nmf,nmf->nm", spread, spread))).astype(np.float64)
         return bound
 
-    def update(self, observation: Observation, slate: Items, click: NDArray[np.bool_], reward: Floats) -> None:
+    def update(self, observation: Observation, slate: Items, reward: Floats) -> None:
         """Learn from n slates.
 
         Args:
             observation: (n, d) float32, what was seen before the slates.
             slate: (n, k) int64, -1 an empty position.
-            click: (n, k) bool.
             reward: (n, k) float64, reward of each position.
         """
-        if not self.clicks_by_position.size:
-            self.clicks_by_position = np.ones(slate.shape[1])
-        self.clicks_by_position = self.clicks_by_position + click.sum(axis=0)
-        look = self.clicks_by_position / self.clicks_by_position.max()
         shown = slate >= 0
         x = np.concatenate(
             [np.ones((*slate.shape, 1)), self.features.at(observation, slate), self._category[slate]], axis=2
-        )[shown].astype(np.float64)
-        weight = np.broadcast_to(look, slate.shape)[shown]
-        self.precision += (x * weight[:, None]).T @ x
-        self.response += x.T @ reward[shown]
+        )  # (n, k, f)
+        if not self.earned.size:
+            self.earned, self.predicted = np.full((2, slate.shape[1]), PRIOR_REWARD)
+        expected = np.maximum(x @ self.theta, LEAST_REWARD)
+        self.earned = self.earned + (reward * shown).sum(axis=0)
+        self.predicted = self.predicted + (expected * shown).sum(axis=0)
+        weight = np.broadcast_to(self.look, slate.shape)[shown]
+        self.precision += (x[shown] * weight[:, None]).T @ x[shown]
+        self.response += x[shown].T @ reward[shown]
 
     def train(
         self, simulator: Simulator, users: int | NDArray[np.int64], *, batch: int = 100, progress: Progress = None
@@ -109,7 +120,7 @@ class LinUCB:
             for visit in visits(simulator, policy, part):
                 response, shown = visit.step.response, visit.step.slate
                 worth = simulator.objectives.per_position(response.click, response.conversion, shown, simulator.catalog)
-                self.update(visit.observation, shown, response.click, worth @ simulator.objectives.weights)
+                self.update(visit.observation, shown, worth @ simulator.objectives.weights)
             if progress:
                 progress(start + len(part))
         return self
@@ -119,10 +130,11 @@ class LinUCB:
         arrays = {
             "precision": self.precision,
             "response": self.response,
-            "clicks_by_position": self.clicks_by_position,
+            "earned": self.earned,
+            "predicted": self.predicted,
             "alpha": np.array([self.alpha]),
         }
-        save_arrays(path, "LinUCB", arrays, {"catalog": self.catalog.name})
+        save_arrays(path, "LinUCB", arrays, self.catalog)
 
     @classmethod
     def load(cls, path: Path, catalog: Catalog, layout: Layout) -> LinUCB:
@@ -131,8 +143,8 @@ class LinUCB:
         Raises:
             ValueError: if the file holds something else, or belongs to another catalogue.
         """
-        arrays, _ = load_arrays(path, "LinUCB", {"catalog": catalog.name})
+        arrays = load_arrays(path, "LinUCB", catalog)
         bandit = cls(catalog, layout, alpha=float(arrays["alpha"][0]))
         bandit.precision, bandit.response = arrays["precision"], arrays["response"]
-        bandit.clicks_by_position = arrays["clicks_by_position"]
+        bandit.earned, bandit.predicted = arrays["earned"], arrays["predicted"]
         return bandit

@@ -1,4 +1,4 @@
-"""Agents on disk: arrays as safetensors, with what they are in the file's own metadata. No pickles."""
+"""Agents on disk: arrays as safetensors; what they are and whose items they rank is in the metadata. No pickles."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from recsim.catalog import Catalog
+
 Floats = NDArray[np.float64]
 
 
-def save_arrays(path: Path, kind: str, arrays: Mapping[str, Floats], about: Mapping[str, str]) -> None:
-    """Write arrays under a temporary name, then rename; `kind` and `about` go into the metadata."""
+def save_arrays(path: Path, kind: str, arrays: Mapping[str, Floats], catalog: Catalog) -> None:
+    """Write arrays under a temporary name, then rename; their kind and catalogue go into the metadata."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
-        save_file(contiguous, temporary, metadata={"kind": kind, **about})
+        save_file(contiguous, temporary, metadata={"kind": kind, **identity(catalog)})
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def load_arrays(path: Path, kind: str, expected: Mapping[str, str]) -> tuple[dict[str, Floats], dict[str, str]]:
-    """Arrays and metadata of a file written by `save_arrays`.
+def load_arrays(path: Path, kind: str, catalog: Catalog) -> dict[str, Floats]:
+    """Arrays of a file written by `save_arrays`.
 
     Args:
         path: the file.
         kind: what it must hold.
-        expected: metadata entries it must have, such as the catalogue's name.
+        catalog: the catalogue it must belong to.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no safetensors file, or holds another kind or belongs to something else.
+        ValueError: if it is no safetensors file, holds another kind or belongs to another catalogue.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no {kind} at {path}; save one first.")
@@ -46,7 +48,24 @@ def load_arrays(path: Path, kind: str, expected: Mapping[str, str]) -> tuple[dic
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file ({error}); save the {kind} again.") from error
-    for key, value in {"kind": kind, **expected}.items():
-        if about.get(key) != value:
-            raise ValueError(f"{path} has {key} {about.get(key)!r}, but {value!r} is needed; choose the matching file.")
-    return arrays, about
+    if about.get("kind") != kind:
+        raise ValueError(f"{path} holds a {about.get('kind')}, but a {kind} is needed; choose the matching file.")
+    check_identity(path, about, catalog)
+    return arrays
+
+
+def identity(catalog: Catalog) -> dict[str, str]:
+    """What a saved agent says of the catalogue that it ranks."""
+    return {"catalog": catalog.name, "fingerprint": catalog.fingerprint}
+
+
+def check_identity(path: Path, about: Mapping[str, str], catalog: Catalog) -> None:
+    """Refuse an agent that ranks other items.
+
+    Raises:
+        ValueError: if `about`, from the file at `path`, names another catalogue or the same one with other items.
+    """
+    if about.get("catalog") != catalog.name:
+        raise ValueError(f"{path} ranks catalogue {about.get('catalog')!r}, but {catalog.name!r} is needed.")
+    if about.get("fingerprint") != catalog.fingerprint:
+        raise ValueError(f"{path} ranks other items than catalogue {catalog.name!r} has now; train it again.")

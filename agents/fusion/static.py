@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ Floats = NDArray[np.float64]
 Observation = NDArray[np.float32]
 Items = NDArray[np.int64]
 
+FOLDS = 5
 SMOOTHING = 5.0  # clicks of an average item that every click-rate estimate starts from
 
 
@@ -26,34 +26,37 @@ SMOOTHING = 5.0  # clicks of an average item that every click-rate estimate star
 class StaticFusion:
     """A myopic ranker that combines one scorer per modality with weights fitted once (late fusion, Snoek et al. 2005).
 
-    Scorers: for each content modality, similarity of an item to what the user clicked; `behaviour`, the log of an
-        item's click
-    rate against an average item's at the same positions; `profile`, the same per (profile column, category), which
-    serves users who have clicked nothing yet. The fused score is their weighted sum; it is the log-odds of a click, up
-    to a constant.
+    Scorers, in the order of `weights`: for each modality of the catalogue, similarity of an item to what the user
+    clicked; `click rate`, the log of an item's click rate against an average item's at the same positions; `profile
+    rate`, the same per (profile column, category), which serves users who have clicked nothing yet. The fused score is
+    their weighted sum; it is the log-odds of a click, up to a constant.
 
     Attributes:
         catalog: the items.
         layout: where features stand in an observation.
-        names: (s,) names of the scorers.
-        weights: (s,) float64.
-        behaviour: (m,) float64, scores of the behaviour scorer.
-        profile: (p, C) float64, scores of the profile scorer.
+        weights: (M + 2,) float64, of the M modalities, the click rate and the profile rate.
+        click_rate: (m,) float64, scores of the click-rate scorer.
+        profile_rate: (p, C) float64, scores of the profile scorer.
     """
 
     catalog: Catalog
     layout: Layout
-    names: tuple[str, ...]
     weights: Floats
-    behaviour: Floats
-    profile: Floats
+    click_rate: Floats
+    profile_rate: Floats
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """(M + 2,) names of the scorers."""
+        return (*self.catalog.modalities, "click rate", "profile rate")
 
     @classmethod
     def fit(cls, log: Log, catalog: Catalog, layout: Layout) -> StaticFusion:
-        """Fit the scorers by counting and their weights by logistic regression of clicks, an intercept per position.
+        """Fit the scorers by counting, and their weights by logistic regression with an intercept per position.
 
-        The counts that a click itself contributed to are taken out of its own score (leave one out), so that the
-        weights are not fitted to self-fulfilling scores. Deterministic: the same log gives the same weights.
+        The weights are fitted on scores counted from other users' sessions (cross-fitted by user, `FOLDS` folds), so
+        that no score has seen the clicks it is to explain; the scorers that are kept count all sessions.
+        Deterministic.
 
         Raises:
             ValueError: if the log has no clicks, or only clicks.
@@ -62,33 +65,32 @@ class StaticFusion:
             raise ValueError(
                 f"the log has {int(log.click.sum())} clicks on {log.click.size:,} positions; both are needed."
             )
-        counts = _Counts.of(log, catalog, layout)
-        names = (*catalog.modalities, "behaviour", "profile")
-        fusion = cls(catalog, layout, names, np.ones(len(names)), counts.behaviour(), counts.profile())
+        counted = cls(catalog, layout, np.ones(len(catalog.modalities) + 2), *_lifts(log, catalog, layout))
+        scores = np.empty((*log.slate.shape, len(counted.names)))
+        for fold in range(FOLDS):
+            rows = log.user % FOLDS == fold
+            click_rate, profile_rate = _lifts(log[~rows], catalog, layout)
+            others = replace(counted, click_rate=click_rate, profile_rate=profile_rate)
+            scores[rows] = others._scorers_at(log.observation[rows], log.slate[rows])
         shown = log.slate >= 0
-        columns = [fusion._content(log.observation, log.slate, name)[shown] for name in catalog.modalities]
-        columns += [counts.behaviour_without_self()[shown], fusion._profile_at(log.observation, log.slate)[shown]]
-        position = np.broadcast_to(np.eye(log.slate.shape[1]), (*log.slate.shape, log.slate.shape[1]))[shown]
-        design = np.column_stack([*columns, position])
-        model = LogisticRegression(C=1.0, fit_intercept=False, max_iter=500, tol=1e-8)
-        model.fit(design, log.click[shown])
-        weights = model.coef_[0, : len(names)].astype(np.float64)
-        return cls(catalog, layout, names, weights, fusion.behaviour, fusion.profile)
+        position = np.broadcast_to(np.eye(log.slate.shape[1]), (*log.slate.shape, log.slate.shape[1]))
+        design = np.concatenate([scores, position], axis=2)[shown]
+        model = LogisticRegression(C=1.0, fit_intercept=False, max_iter=500, tol=1e-8).fit(design, log.click[shown])
+        return replace(counted, weights=model.coef_[0, : len(counted.names)].astype(np.float64))
 
     def scores(self, observation: Observation) -> Floats:
         """(n, m) float64, fused scores of every item."""
-        weight = dict(zip(self.names, self.weights, strict=True))
-        total = self.layout.read(observation, "profile") @ (weight["profile"] * self.profile)[:, self.catalog.category]
-        total = total + weight["behaviour"] * self.behaviour
-        liked, offsets = self.layout.read(observation, "liked"), self.catalog.offsets
-        scale = np.repeat([weight[name] for name in self.catalog.modalities], np.diff(offsets)).astype(np.float32)
-        fused: Floats = total + (liked * scale) @ self.catalog.taste.T
+        *content, click_rate, profile_rate = self.weights
+        told = self.layout.read(observation, "profile") @ (profile_rate * self.profile_rate)  # (n, C)
+        scale = np.repeat(content, np.diff(self.catalog.offsets)).astype(np.float32)  # (D,)
+        liked = (self.layout.read(observation, "liked") * scale) @ self.catalog.taste.T  # (n, m)
+        fused: Floats = told[:, self.catalog.category] + click_rate * self.click_rate + liked
         return fused
 
     def save(self, path: Path) -> None:
         """Write to `path` (safetensors), whole or not at all."""
-        arrays = {"weights": self.weights, "behaviour": self.behaviour, "profile": self.profile}
-        save_arrays(path, "StaticFusion", arrays, {"catalog": self.catalog.name, "names": json.dumps(self.names)})
+        arrays = {"weights": self.weights, "click_rate": self.click_rate, "profile_rate": self.profile_rate}
+        save_arrays(path, "StaticFusion", arrays, self.catalog)
 
     @classmethod
     def load(cls, path: Path, catalog: Catalog, layout: Layout) -> StaticFusion:
@@ -97,60 +99,31 @@ class StaticFusion:
         Raises:
             ValueError: if the file holds something else, or belongs to another catalogue.
         """
-        arrays, about = load_arrays(path, "StaticFusion", {"catalog": catalog.name})
-        names = tuple(json.loads(about["names"]))
-        return cls(catalog, layout, names, arrays["weights"], arrays["behaviour"], arrays["profile"])
+        arrays = load_arrays(path, "StaticFusion", catalog)
+        return cls(catalog, layout, arrays["weights"], arrays["click_rate"], arrays["profile_rate"])
 
-    def _content(self, observation: Observation, slate: Items, modality: str) -> Floats:
-        number = list(self.catalog.modalities).index(modality)
-        part = slice(self.catalog.offsets[number], self.catalog.offsets[number + 1])
-        liked = self.layout.read(observation, "liked")[:, part]
-        similarity: Floats = np.einsum("nd,nkd->nk", liked, self.catalog.taste[:, part][slate]).astype(np.float64)
-        return similarity
-
-    def _profile_at(self, observation: Observation, slate: Items) -> Floats:
-        by_category = self.layout.read(observation, "profile").astype(np.float64) @ self.profile  # (n, C)
-        return np.take_along_axis(by_category, self.catalog.category[slate], axis=1)
+    def _scorers_at(self, observation: Observation, slate: Items) -> Floats:
+        """(n, k, s) float64, what each scorer says of the items of a slate."""
+        liked, taste = self.layout.read(observation, "liked"), self.catalog.taste[slate]  # (n, D), (n, k, D)
+        parts = zip(self.catalog.offsets[:-1], self.catalog.offsets[1:], strict=True)
+        content = [np.einsum("nd,nkd->nk", liked[:, low:high], taste[:, :, low:high]) for low, high in parts]
+        by_category = self.layout.read(observation, "profile").astype(np.float64) @ self.profile_rate  # (n, C)
+        told = np.take_along_axis(by_category, self.catalog.category[slate], axis=1)
+        return np.stack([*content, self.click_rate[slate], told], axis=2)
 
 
-@dataclass(frozen=True)
-class _Counts:
-    """Clicks, and those an average item would have had at the same positions: (clicks + a) / (expected + a) = lift."""
+def _lifts(log: Log, catalog: Catalog, layout: Layout) -> tuple[Floats, Floats]:
+    """Log lifts by item (m,) and by (profile column, category) (p, C).
 
-    slate: Items
-    click: NDArray[np.bool_]
-    rate: Floats  # (k,) click rate of each position
-    clicks: Floats  # (m,)
-    expected: Floats  # (m,)
-    profile_clicks: Floats  # (p, C)
-    profile_expected: Floats  # (p, C)
-
-    @classmethod
-    def of(cls, log: Log, catalog: Catalog, layout: Layout) -> _Counts:
-        shown = log.slate >= 0
-        rate = log.click.sum(axis=0) / np.maximum(shown.sum(axis=0), 1)
-        expected = np.broadcast_to(rate, log.slate.shape)
-        m, categories = len(catalog), len(catalog.categories)
-        item = log.slate[shown]
-        category = np.eye(categories)[catalog.category[log.slate]] * shown[..., None]  # (n, k, C)
-        told = np.maximum(layout.read(log.observation, "profile"), 0.0).astype(np.float64)
-        return cls(
-            log.slate,
-            log.click,
-            rate,
-            np.bincount(item, log.click[shown], minlength=m).astype(np.float64),
-            np.bincount(item, expected[shown], minlength=m).astype(np.float64),
-            told.T @ np.einsum("nk,nkc->nc", log.click, category),
-            told.T @ np.einsum("nk,nkc->nc", expected, category),
-        )
-
-    def behaviour(self) -> Floats:
-        return np.log((self.clicks + SMOOTHING) / (self.expected + SMOOTHING))
-
-    def behaviour_without_self(self) -> Floats:
-        clicks = self.clicks[self.slate] - self.click
-        expected = np.maximum(self.expected[self.slate] - self.rate, 0.0)
-        return np.log((clicks + SMOOTHING) / (expected + SMOOTHING))
-
-    def profile(self) -> Floats:
-        return np.log((self.profile_clicks + SMOOTHING) / (self.profile_expected + SMOOTHING))
+    A lift is (clicks + a) / (expected + a), over the clicks that an average item would have had at the same positions.
+    """
+    shown = log.slate >= 0
+    rate = log.click.sum(axis=0) / np.maximum(shown.sum(axis=0), 1)  # (k,)
+    expected = np.broadcast_to(rate, log.slate.shape)
+    category = np.eye(len(catalog.categories))[catalog.category[log.slate]] * shown[..., None]  # (n, k, C)
+    told = np.maximum(layout.read(log.observation, "profile"), 0.0).astype(np.float64)
+    counts = (log.click, expected)
+    by_item = [np.bincount(log.slate[shown], count[shown], minlength=len(catalog)) for count in counts]
+    by_profile = [told.T @ np.einsum("nk,nkc->nc", count, category) for count in counts]
+    item, profile = (np.log((hits + SMOOTHING) / (due + SMOOTHING)) for hits, due in (by_item, by_profile))
+    return item, profile

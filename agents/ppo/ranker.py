@@ -25,16 +25,15 @@ class Ranker(nn.Module):
     """Scores of all m items for n users, as a product of user queries and item keys.
 
     score(u, i) = sum over features f of gain_f * (w_f + g_f(u)) * x_f(u, i)    dynamic fusion, g a network of the user
-                + b * behaviour_i + <profile_u @ W, category_i>                 what a static ranker knows of items and
-                profiles + merit(i) + <tower(u), tower(i)>                               what an item's own content
-                says, two-tower residual
+                + b * click_rate_i + <profile_u @ W, category_i>    what a static ranker knows of items and profiles
+                + merit(i) + <tower(u), tower(i)>                   what an item's content says, two-tower residual
 
     A warm start sets w, b, W to those of a fitted static fusion, over the start temperature; g, merit and the user
     tower's output start at 0, so that training starts where the static ranker stands.
     """
 
     keys: torch.Tensor
-    behaviour: torch.Tensor
+    click_rate: torch.Tensor
     item_input: torch.Tensor
     input_scale: torch.Tensor
     gain: torch.Tensor
@@ -45,7 +44,7 @@ class Ranker(nn.Module):
         layout: Layout,
         warm_start: StaticFusion | None = None,
         *,
-        start_temperature: float = 0.5,
+        start_temperature: float = 0.25,
         hidden: int = 64,
         tower: int = 16,
     ) -> None:
@@ -60,12 +59,12 @@ class Ranker(nn.Module):
             "item_input", torch.cat([keys[:, : catalog.offsets[-1]] * taste_scale, keys[:, catalog.offsets[-1] :]], 1)
         )
         self.register_buffer("input_scale", _input_scale(layout, taste_scale))
-        self.register_buffer("behaviour", torch.zeros(len(catalog)))
+        self.register_buffer("click_rate", torch.zeros(len(catalog)))
         self.register_buffer("gain", torch.tensor([_gain(name) for name in features.names]))
 
         profile = layout["profile"].stop - layout["profile"].start
         self.fusion_weight = nn.Parameter(torch.zeros(len(features.names)))
-        self.behaviour_weight = nn.Parameter(torch.zeros(()))
+        self.click_rate_weight = nn.Parameter(torch.zeros(()))
         self.profile_weight = nn.Parameter(torch.zeros(profile, len(catalog.categories)))
         self.item_merit = _network(self.item_input.shape[1], hidden, 1)
         self.fusion_net = _network(layout.size, hidden, len(features.names))
@@ -80,7 +79,7 @@ class Ranker(nn.Module):
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
         """(n, m) scores from (n, d) observations."""
         state = observation * self.input_scale
-        bias = _MERIT_SCALE * self.item_merit(self.item_input).squeeze(1) + self.behaviour_weight * self.behaviour
+        bias = _MERIT_SCALE * self.item_merit(self.item_input).squeeze(1) + self.click_rate_weight * self.click_rate
         residual = _NETWORK_SCALE * self.user_tower(state) @ self.item_tower(self.item_input).T
         scores: torch.Tensor = torch.addmm(bias, self._query(observation, state), self.keys.T) + residual
         return scores
@@ -100,13 +99,14 @@ class Ranker(nn.Module):
         return torch.cat([parts[place] for place in sorted(parts)], dim=1)
 
     def _start_from(self, fusion: StaticFusion, temperature: float) -> None:
-        weight = dict(zip(fusion.names, fusion.weights / temperature, strict=True))
+        *content, click_rate, profile_rate = fusion.weights / temperature
+        start = {f"liked_{name}": weight for name, weight in zip(fusion.catalog.modalities, content, strict=True)}
         with torch.no_grad():
             for number, name in enumerate(self.features.names):
-                self.fusion_weight[number] = weight.get(name.removeprefix("liked_"), 0.0) / float(self.gain[number])
-            self.behaviour.copy_(torch.from_numpy(fusion.behaviour))
-            self.behaviour_weight.fill_(weight["behaviour"])
-            self.profile_weight.copy_(torch.from_numpy(weight["profile"] * fusion.profile))
+                self.fusion_weight[number] = start.get(name, 0.0) / float(self.gain[number])
+            self.click_rate.copy_(torch.from_numpy(fusion.click_rate))
+            self.click_rate_weight.fill_(click_rate)
+            self.profile_weight.copy_(torch.from_numpy(profile_rate * fusion.profile_rate))
 
 
 def _network(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

@@ -14,6 +14,7 @@ from stable_baselines3 import PPO
 
 from recsim.agents.ppo.policy import PlackettLucePolicy
 from recsim.agents.ppo.ranker import Ranker
+from recsim.agents.storage import check_identity, identity
 from recsim.catalog import Catalog
 from recsim.observation import Layout
 
@@ -30,7 +31,8 @@ class PPOScorer:
     def scores(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n, m) float64 Plackett-Luce logits."""
         with torch.no_grad():
-            scores: NDArray[np.float32] = self.ranker(torch.tensor(observation)).numpy()
+            inputs = torch.tensor(observation, device=self.ranker.keys.device)
+            scores: NDArray[np.float32] = self.ranker(inputs).cpu().numpy()
         return scores.astype(np.float64)
 
     @classmethod
@@ -53,13 +55,10 @@ class PPOScorer:
             with zipfile.ZipFile(path) as archive:
                 about = json.loads(archive.read(_ABOUT))
                 with archive.open("policy.pth") as file:
-                    state = torch.load(file, weights_only=True)
+                    state = torch.load(file, weights_only=True, map_location="cpu")
         except (zipfile.BadZipFile, KeyError) as error:
             raise ValueError(f"{path} is not a model written by recsim ({error}); train and save it again.") from error
-        if about["catalog"] != catalog.name:
-            raise ValueError(
-                f"{path} ranks catalogue {about['catalog']!r}, but {catalog.name!r} is needed. Choose another file."
-            )
+        check_identity(path, about, catalog)
         ranker = Ranker(catalog, layout, hidden=about["hidden"], tower=about["tower"])
         prefix = "ranker."
         weights = {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
@@ -85,7 +84,7 @@ def save_ppo(model: PPO, path: Path) -> None:
     arguments, model.policy_kwargs = model.policy_kwargs, {}
     try:
         model.save(temporary)
-        about = {"catalog": policy.ranker.features.catalog.name, **policy.sizes}
+        about = {**identity(policy.ranker.features.catalog), **policy.sizes}
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(_ABOUT, json.dumps(about))
         os.replace(temporary, path)

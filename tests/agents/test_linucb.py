@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsim.agents.linucb import LinUCB
+from recsim.agents.linucb import PRIOR_REWARD, LinUCB
 from recsim.logs import Log
 from recsim.policy import Ranking, uniform
 from recsim.rollout import rollout
-from recsim.simulator import Simulator
+from recsim.simulator import Simulator, declared
 
 
 def inputs_of(bandit: LinUCB, observation: np.ndarray, item: int) -> np.ndarray:
@@ -21,9 +21,10 @@ def test_estimates_are_ridge_regression_with_looks_as_weights(world: Simulator, 
     bandit = LinUCB(world.catalog, world.layout, ridge=2.0)
     reward = log.objectives @ np.array(log.info.weights)
     rows = slice(0, 60)
-    bandit.update(log.observation[rows], log.slate[rows], log.click[rows], reward[rows])
-    clicks = 1.0 + log.click[rows].sum(axis=0)
-    look = clicks / clicks.max()
+    bandit.update(log.observation[rows], log.slate[rows], reward[rows])
+    earned = PRIOR_REWARD + reward[rows].sum(axis=0)  # nothing was predicted yet: all positions alike
+    look = earned / earned.max()
+    np.testing.assert_allclose(bandit.look, look)
     precision, response = 2.0 * np.eye(len(bandit.theta)), np.zeros(len(bandit.theta))
     for row in range(60):
         for position, item in enumerate(log.slate[row]):
@@ -33,9 +34,19 @@ def test_estimates_are_ridge_regression_with_looks_as_weights(world: Simulator, 
     np.testing.assert_allclose(bandit.theta, np.linalg.solve(precision, response), rtol=1e-5, atol=1e-7)
 
 
+def test_looks_approach_the_true_examination_though_good_items_stand_on_top(world: Simulator) -> None:
+    """Clicks by position alone would take the ranker's own order for position bias."""
+    training = Simulator(world.catalog, world.users, slate_size=4, horizon=10, seed=78)
+    bandit = LinUCB(world.catalog, world.layout).train(training, 2_000)
+    truth = declared(world.users).examination(4)
+    naive = bandit.earned / bandit.earned.max()
+    assert np.abs(bandit.look - truth).max() < 0.08
+    assert np.abs(naive - truth).max() > 0.12
+
+
 def test_scores_are_upper_confidence_bounds(world: Simulator, log: Log) -> None:
     bandit = LinUCB(world.catalog, world.layout, alpha=0.7)
-    bandit.update(log.observation, log.slate, log.click, log.objectives @ np.array(log.info.weights))
+    bandit.update(log.observation, log.slate, log.objectives @ np.array(log.info.weights))
     observation, item = log.observation[90:95], 13
     x = inputs_of(bandit, observation, item)
     width = np.sqrt(np.einsum("nf,fg,ng->n", x, np.linalg.inv(bandit.precision), x))

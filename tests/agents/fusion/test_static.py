@@ -20,24 +20,24 @@ def test_the_fused_score_is_the_weighted_sum_of_its_scorers(world: Simulator, lo
     catalog, layout, row = world.catalog, world.layout, 33
     observation = log.observation[row : row + 1]
     weight = dict(zip(fusion.names, fusion.weights, strict=True))
-    assert list(weight) == ["text", "image", "behaviour", "profile"]
+    assert list(weight) == ["text", "image", "click rate", "profile rate"]
     liked, told = layout.read(observation, "liked")[0], layout.read(observation, "profile")[0]
     for item in (0, 5, 23):
-        expected = weight["behaviour"] * fusion.behaviour[item]
-        expected += weight["profile"] * told @ fusion.profile[:, catalog.category[item]]
+        expected = weight["click rate"] * fusion.click_rate[item]
+        expected += weight["profile rate"] * told @ fusion.profile_rate[:, catalog.category[item]]
         for name, start, stop in zip(("text", "image"), catalog.offsets[:-1], catalog.offsets[1:], strict=True):
             expected += weight[name] * liked[start:stop] @ catalog.taste[item, start:stop]
         assert fusion.scores(observation)[0, item] == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_behaviour_scorer_is_a_lift_over_an_average_item_at_the_same_positions(
+def test_the_click_rate_scorer_is_a_lift_over_an_average_item_at_the_same_positions(
     log: Log, fusion: StaticFusion
 ) -> None:
     item = 11
     rate = log.click.mean(axis=0)
     shown = log.slate == item
     clicks, expected = (log.click & shown).sum(), (shown * rate).sum()
-    assert fusion.behaviour[item] == pytest.approx(np.log((clicks + SMOOTHING) / (expected + SMOOTHING)))
+    assert fusion.click_rate[item] == pytest.approx(np.log((clicks + SMOOTHING) / (expected + SMOOTHING)))
 
 
 def test_weights_find_the_modality_that_decides(world: Simulator, log: Log) -> None:
