@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from gymnasium.spaces import Box, MultiDiscrete
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from recsim.catalog import Catalog, load_catalog
 from recsim.objectives import Objectives
+from recsim.observation import Layout
 from recsim.simulator import Simulator
 from recsim.users import make_users
 from recsim.users.contract import UserModel
@@ -70,6 +71,32 @@ def action_space(simulator: Simulator) -> MultiDiscrete:
     return MultiDiscrete(np.full(simulator.slate_size, len(simulator.catalog), np.int64))
 
 
+if TYPE_CHECKING:
+    _Rows = Box[np.float32]
+else:
+    _Rows = Box  # generic for type checkers only
+
+
+class ObservationSpace(_Rows):
+    """A Box that knows what its columns mean, so that policies can be built from an environment alone.
+
+    A copy or a pickle of it is a plain Box: it would carry the whole catalogue otherwise.
+
+    Attributes:
+        catalog: the items.
+        layout: where each feature stands in a row.
+    """
+
+    def __init__(self, low: Observation, high: Observation, catalog: Catalog, layout: Layout) -> None:
+        """Rows between `low` and `high`, (d,) each."""
+        super().__init__(low, high, dtype=np.float32)
+        self.catalog, self.layout = catalog, layout
+
+    def __reduce__(self) -> tuple[type[Box], tuple[Any, ...]]:
+        """As a plain Box."""
+        return Box, (self.low, self.high, self.shape, np.float32)
+
+
 def observation_space(simulator: Simulator) -> Box[np.float32]:
     """Observation rows (d,) float32 within the bounds of each feature of the layout; a profile may hold any number."""
     layout, price = simulator.layout, simulator.catalog.price_level
@@ -81,7 +108,7 @@ def observation_space(simulator: Simulator) -> Box[np.float32]:
     for name, (least, most) in bounds.items():
         slack = 0.0 if name == "profile" else _SLACK
         low[layout[name]], high[layout[name]] = least - slack, most + slack
-    return Box(low, high, dtype=np.float32)
+    return ObservationSpace(low, high, simulator.catalog, layout)
 
 
 def begin(simulator: Simulator, n: int, seed: int | None, options: Mapping[str, Any] | None) -> Observation:

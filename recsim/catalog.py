@@ -5,6 +5,7 @@ Items are the row numbers 0..m-1 everywhere in the simulation; ``item_id`` is fo
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -193,6 +194,19 @@ class Catalog:
     def offsets(self) -> npt.NDArray[np.int64]:
         """(M + 1,) int64: the column of `taste` at which each modality starts; the last one is D."""
         return _frozen(np.cumsum([0, *(modality.dim for modality in self.modalities.values())], dtype=np.int64))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits that change with any item's id, category, price or popularity, and with any embedding.
+
+        Models and logs carry it, so that they are not used with another catalogue of the same name.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        for text in (*self.table["item_id"], *self.table["category"], *self.modalities):
+            digest.update(f"{len(text)}:{text}".encode())
+        for array in (self.price, self.popularity, self.offsets, self.taste):
+            digest.update(array.tobytes())
+        return digest.hexdigest()
 
     def image_path(self, item: int) -> Path | None:
         """Where the image of an item lies, or None where it has none."""

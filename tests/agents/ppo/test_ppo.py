@@ -1,3 +1,4 @@
+import copy
 import json
 import zipfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from recsim.agents.ppo.scorer import PPOScorer, save_ppo
 from recsim.catalog import Catalog
 from recsim.envs.sb3 import SlateVecEnv
 from recsim.logs import Log
+from recsim.observation import Layout
 from recsim.policy import Ranking, plackett_luce_log_prob
 from recsim.rollout import rollout
 from recsim.simulator import Simulator
@@ -130,7 +132,22 @@ def test_the_wrong_model_file_is_refused(world: Simulator, fusion: StaticFusion,
 
 def test_a_network_of_another_shape_is_refused(world: Simulator, fusion: StaticFusion, tmp_path: Path) -> None:
     save_ppo(model_of(world, fusion), tmp_path / "ppo.zip")
-    more = Catalog.synthetic(n_items=30, n_categories=4, dims={"text": 6, "image": 5})
-    more.name = world.catalog.name
+    longer = Layout.of(world.catalog, profile_size=9)
     with pytest.raises(ValueError, match="holds a network of another shape"):
-        PPOScorer.load(tmp_path / "ppo.zip", more, world.layout)
+        PPOScorer.load(tmp_path / "ppo.zip", world.catalog, longer)
+
+
+def test_it_is_built_from_the_environment_alone(world: Simulator) -> None:
+    env = SlateVecEnv(8, catalog=world.catalog, users=world.users, slate_size=4, horizon=10)
+    models = [PPO(PlackettLucePolicy, env, seed=seed, n_steps=4, batch_size=32, device="cpu") for seed in (0, 0, 1)]
+    observation = np.repeat(env.reset(), 10, axis=0)
+    first, same, other = (model.predict(observation)[0].tolist() for model in models)
+    assert first == same
+    assert first != other
+
+
+def test_without_a_catalogue_it_says_what_to_pass(world: Simulator) -> None:
+    env = SlateVecEnv(8, catalog=world.catalog, users=world.users, slate_size=4, horizon=10)
+    env.observation_space = copy.deepcopy(env.observation_space)  # a plain Box
+    with pytest.raises(ValueError, match="names no catalogue and layout; use a recsim environment, or pass both"):
+        PPO(PlackettLucePolicy, env, device="cpu")
