@@ -108,7 +108,7 @@ def conversion_rate(conversions: ArrayLike, clicks: ArrayLike) -> float:
 def novelty_per_click(novelty: ArrayLike, clicks: ArrayLike) -> float:
     """Mean novelty of the clicked items, sum(novelty of clicked items) / sum(clicks); NaN without clicks.
 
-    Source: Castells, Hurley & Vargas 2015, "Novelty and diversity in recommender systems", section 26.3.1.
+    Source: Castells, Hurley & Vargas 2015, "Novelty and diversity in recommender systems", section 26.3.2.
 
     >>> novelty_per_click([0.5, 0.25], [1, 2])  # 0.75 in 3 clicks
     0.25
@@ -149,7 +149,7 @@ def intra_list_diversity(slate: Items, embedding: NDArray[np.floating]) -> Float
 
     2 / (c (c - 1)) × sum over pairs of (1 - cos), c items with an embedding; NaN where there are fewer than two.
 
-    Source: Smyth & McClave 2001, "Similarity vs. diversity"; Castells, Hurley & Vargas 2015, section 26.3.2.
+    Source: Smyth & McClave 2001, "Similarity vs. diversity"; Castells, Hurley & Vargas 2015, section 26.3.1.
 
     Args:
         slate: (n, k) int64 item numbers, -1 an empty position.

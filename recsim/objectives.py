@@ -24,7 +24,7 @@ class Objectives:
 
     Per position: *click* is 1 for a click; *conversion* is 1 for a conversion; *novelty* is the clicked item's novelty
     (its self-information under the popularity prior, scaled to [0, 1]; Castells, Hurley & Vargas 2015, section
-    26.3.1), so that only new things that were wanted count. A slate's objectives are the sums over its positions; the
+    26.3.2), so that only new things that were wanted count. A slate's objectives are the sums over its positions; the
     reward is their weighted sum. The defaults value a conversion at four clicks, and a click on the least popular item
     at one and a half.
 
