@@ -174,11 +174,11 @@ def evaluate(
 def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run folder.")]) -> None:
     """Write the report of a finished run again: one HTML file that needs no network."""
     settings = _read(_config_of(run))
-    from recsim.experiments.world import World
+    from recsim.experiments.world import catalog_of
     from recsim.report import write_report
 
     with input_errors():
-        typer.echo(write_report(run, World.of(settings).catalog))
+        typer.echo(write_report(run, catalog_of(settings.catalog)))
 
 
 @catalog_app.command("show", epilog=_examples("recsim catalog show openclipart", "recsim catalog show ./my-shop"))

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from recsim.objectives import Objectives
 
 ORACLES = ("myopic_oracle",)  # they see the hidden state, so a log says nothing about them
 
@@ -73,24 +82,54 @@ class UsersConfig(Settings):
 class ObjectiveWeights(Settings):
     """Weights of the objectives in the reward, see `recsim.objectives.Objectives`."""
 
-    click: float = 1.0
-    conversion: float = 4.0
-    novelty: float = 0.5
+    click: float = Objectives.click
+    conversion: float = Objectives.conversion
+    novelty: float = Objectives.novelty
 
 
-class LaunchLog(Settings):
+class LogSettings(Settings):
+    """What every log has.
+
+    Attributes:
+        policy: kind of the policy that collects it.
+        temperature: of that policy, which is softened so that it shows other slates now and then; uniform has none.
+        n_users: users whom it serves.
+    """
+
+    policy: Literal["uniform", "popularity", "static_fusion"]
+    temperature: Positive = 1.0
+    n_users: Annotated[int, Field(ge=2)]
+
+    @model_validator(mode="after")
+    def _no_temperature_of_uniform(self) -> Self:
+        if self.policy == "uniform" and "temperature" in self.model_fields_set:
+            raise ValueError("the policy uniform has no temperature, leave it out")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _what_applies(self, told: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in told(self).items() if (key, self.policy) != ("temperature", "uniform")}
+
+    def collector(self, name: str) -> PolicyConfig:
+        """The policy that collects the log, called `name`."""
+        if self.policy == "uniform":
+            return UniformPolicy(kind=self.policy, name=name)
+        if self.policy == "popularity":
+            return PopularityPolicy(kind=self.policy, name=name, temperature=self.temperature)
+        return StaticFusionPolicy(kind=self.policy, name=name, temperature=self.temperature)
+
+
+class LaunchLog(LogSettings):
     """The log from before anything was learned, on which the static fusion is fitted."""
 
     policy: Literal["uniform", "popularity"] = "popularity"
-    temperature: Positive = 1.0
     n_users: Annotated[int, Field(ge=2)] = 500
 
 
-class ProductionLog(Settings):
+class ProductionLog(LogSettings):
     """The log of the policy in production, from which the others are judged."""
 
     policy: Literal["uniform", "popularity", "static_fusion"] = "static_fusion"
-    temperature: Positive = 1.0
     n_users: Annotated[int, Field(ge=2)] = 1000
 
 
@@ -118,6 +157,10 @@ class PolicySettings(Settings):
     """
 
     name: Name | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_unset_name(self, told: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in told(self).items() if key != "name" or value is not None}
 
     @property
     def title(self) -> str:
@@ -185,7 +228,7 @@ class PPOPolicy(PolicySettings):
     timesteps: Count = 200_000
     n_envs: Count = 256
     n_steps: Count = 32
-    batch_size: Count = 4096
+    batch_size: Annotated[int, Field(ge=2)] = 4096  # advantages are normalised within a batch
     n_epochs: Count = 4
     learning_rate: Positive = 3e-3
     ent_coef: NotNegative = 0.0
@@ -234,7 +277,7 @@ class RunConfig(Settings):
         slate_size: k.
         horizon: most slates in a session.
         objectives: their weights in the reward.
-        launch_log: collected first.
+        launch_log: collected first, where anything builds on the static fusion.
         production_log: collected by the policy in production.
         evaluation: how policies are measured.
         policies: what is compared.
@@ -262,6 +305,12 @@ class RunConfig(Settings):
                 raise ValueError(
                     f"a policy of kind {policy.kind} is called {policy.title!r}, the name of another kind; rename it"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_judge(self) -> RunConfig:
+        if all(policy.kind in ORACLES for policy in self.policies):
+            raise ValueError("all policies are oracles, on which a log says nothing; add another policy")
         return self
 
     @property

@@ -12,10 +12,13 @@ class UserError(ValueError):
 
 @contextmanager
 def input_errors(place: str = "") -> Iterator[None]:
-    """Raise what is wrong with input (a file, a catalogue, a user model) as `UserError`; `place` leads the sentence."""
+    """Raise what is wrong with input (a file, a catalogue, a log) as `UserError`; `place` leads the sentence.
+
+    For our own reading and checking only: inside, an error of somebody else's code would lose its traceback.
+    """
     try:
         yield
     except UserError:
         raise
-    except (ValueError, TypeError, OSError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{place}{error}") from error

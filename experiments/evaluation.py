@@ -50,11 +50,14 @@ def run_sessions(world: World, run: Path, into: Path, progress: Advance) -> None
 
 
 def measure_slate_truth(world: World, run: Path, into: Path, progress: Advance) -> None:
-    """The exact value of each policy's slates in the situations of the production log: what estimators estimate."""
+    """The true value of each policy's slates, one drawn per situation of the production log: what estimators estimate.
+
+    Users who declare no probabilities have no such value; the file is empty then.
+    """
     simulator, log = world.simulator("the production log"), read_log(run / PRODUCTION_LOG)
     n_sessions = clusters_of(log.user, log.session)[1]
     found = {}
-    for number, config in enumerate(judged_by_log(world.config)):
+    for number, config in enumerate(judged_by_log(world.config) if world.declares_appeal else ()):
         policy = build(config, world, run, simulator)
         advance = _from(number * n_sessions, progress)
         values = value_on_log(simulator, log, policy, batch=world.config.evaluation.batch, progress=advance)

@@ -28,6 +28,7 @@ def judge(
     with input_errors():
         log = read_log(path)
     _refuse_foreign(log, path, world)
+    _refuse_training(log, path, world)
     with threads(n_threads), display.stage("evaluate offline", OFFLINE_TICKS) as progress:
         chosen = (
             _ready(judged_policies(config, names), run, display) if names is None else judged_policies(config, names)
@@ -65,4 +66,13 @@ def _refuse_foreign(log: Log, path: Path, world: World) -> None:
     if log.slate.max() >= len(world.catalog):
         raise UserError(
             f"{path} shows item {log.slate.max()}, but {world.catalog.name!r} ends at {len(world.catalog) - 1}."
+        )
+
+
+def _refuse_training(log: Log, path: Path, world: World) -> None:
+    """Refuse the log on which the static fusion was fitted."""
+    if log.info.seed == world.simulator("the launch log").seed:
+        raise UserError(
+            f"{path} is the launch log, on which the static fusion is fitted, and a policy cannot be judged by what it "
+            "was fitted on; choose the production log or one of `recsim collect`."
         )

@@ -54,27 +54,8 @@ def build(policy: PolicyConfig, world: World, run: Path | None, simulator: Simul
     if isinstance(policy, PopularityPolicy):
         return replace(popularity(catalog, k, policy.temperature), name=policy.title)
     if isinstance(policy, MyopicOraclePolicy):
-        return NamedOracle(simulator, policy.title)
+        return MyopicOracle(simulator, name=policy.title)
     return Ranking(policy.title, _trained(policy, world, run), k, policy.temperature)
-
-
-class NamedOracle(MyopicOracle):
-    """The myopic oracle under the name that the config gives it."""
-
-    def __init__(self, simulator: Simulator, name: str) -> None:
-        """An oracle for the sessions of `simulator`."""
-        super().__init__(simulator)
-        self.name = name
-
-
-def logging_policy(kind: str, temperature: float, world: World, run: Path) -> Policy:
-    """A policy by kind, softened by a temperature."""
-    catalog, k = world.catalog, world.config.slate_size
-    if kind == "uniform":
-        return uniform(catalog, k)
-    if kind == "popularity":
-        return popularity(catalog, k, temperature)
-    return Ranking("static fusion", load_fusion(world, run), k, temperature)
 
 
 def load_fusion(world: World, run: Path) -> StaticFusion:

@@ -58,10 +58,15 @@ def gather(world: World, run: Path) -> dict[str, Any]:
             for policy in config.policies
         ],
         "differences": list(_differences(config, sessions, measures)),
+        "best": list(_lead(config, sessions, measures)),
         "offline": [
-            {**estimate, "truth": slate_truth[estimate["policy"]][estimate["objective"]]["mean"]}
+            {
+                **estimate,
+                "truth": slate_truth[estimate["policy"]][estimate["objective"]]["mean"] if slate_truth else None,
+            }
             for estimate in offline["estimates"]
         ],
+        "offline_differences": offline["differences"],
         "warnings": [sentence for sentences in offline["warnings"].values() for sentence in sentences],
     }
 
@@ -116,16 +121,33 @@ def _rates(sessions: pd.DataFrame, exposure: pd.DataFrame) -> dict[str, float | 
 
 def _differences(config: RunConfig, sessions: pd.DataFrame, measures: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Paired differences to the baseline: the same users with the same luck under both policies."""
-    baseline = _of(config.baseline, sessions)
     for policy in config.policies:
-        if policy == config.baseline:
-            continue
-        own = _of(policy, sessions)
-        for measure in measures:
-            a, b = own[measure].to_numpy(np.float64), baseline[measure].to_numpy(np.float64)
-            interval = metrics.paired_interval(a, b, config.evaluation.level)
-            told = {"policy": policy.title, "against": config.baseline.title, "objective": measure}
-            yield told | asdict(interval)
+        if policy != config.baseline:
+            yield from _paired(policy, config.baseline, sessions, measures, config.evaluation.level)
+
+
+def _lead(config: RunConfig, sessions: pd.DataFrame, measures: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Paired differences of the policy with the highest mean reward to every other one, oracles left out.
+
+    The intervals hold together: each of g comparisons has the level 1 - (1 - level) / g (Bonferroni).
+    """
+    shippable = [policy for policy in config.policies if policy.kind not in ORACLES]
+    if len(shippable) < 2:
+        return
+    best = max(shippable, key=lambda policy: _of(policy, sessions)["reward"].mean())  # the first of equals
+    level = 1 - (1 - config.evaluation.level) / (len(shippable) - 1)
+    for policy in shippable:
+        if policy != best:
+            yield from _paired(best, policy, sessions, measures, level)
+
+
+def _paired(
+    policy: PolicyConfig, against: PolicyConfig, sessions: pd.DataFrame, measures: tuple[str, ...], level: float
+) -> Iterator[dict[str, Any]]:
+    own, other = _of(policy, sessions), _of(against, sessions)
+    for measure in measures:
+        interval = metrics.paired_interval(own[measure], other[measure], level)
+        yield {"policy": policy.title, "against": against.title, "objective": measure} | asdict(interval)
 
 
 def _of(policy: PolicyConfig, table: pd.DataFrame) -> pd.DataFrame:

@@ -58,7 +58,7 @@ class RunFolder:
             return cls._resumed(path, config)
         if os.path.lexists(path) and not _is_empty_folder(path):
             _refuse_existing(path, resume, overwrite)
-            with cls(path).locked():
+            with _locked(path):
                 _replace(path, config)
         else:
             _replace(path, config)
@@ -123,16 +123,7 @@ class RunFolder:
         Raises:
             UserError: if another process holds it.
         """
-        with (self.path / LOCK).open("a") as file:
-            if sys.platform != "win32":
-                import fcntl
-
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise UserError(
-                        f"another process is working on {self.path}; wait for it, or choose another folder."
-                    ) from error
+        with _locked(self.path):
             for leftover in self.path.rglob(".*.tmp"):
                 _remove(leftover)
             self._manifest = _read_manifest(self.path)
@@ -148,6 +139,22 @@ def current_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a run folder, whatever version of recsim made it."""
+    with (path / LOCK).open("a") as file:
+        if sys.platform != "win32":
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(
+                    f"another process is working on {path}; wait for it, or choose another folder."
+                ) from error
+        yield
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

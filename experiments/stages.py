@@ -9,8 +9,9 @@ from pathlib import Path
 
 from recsim import logs
 from recsim.experiments import evaluation, results, training
-from recsim.experiments.config import LinUCBPolicy, PolicyConfig, PPOPolicy, RunConfig, needs_fusion
-from recsim.experiments.policies import FUSION_FILE, logging_policy, model_file
+from recsim.experiments.config import LinUCBPolicy, LogSettings, PolicyConfig, PPOPolicy, RunConfig, needs_fusion
+from recsim.experiments.errors import input_errors
+from recsim.experiments.policies import FUSION_FILE, build, model_file
 from recsim.experiments.progress import Advance
 from recsim.experiments.world import World
 
@@ -36,10 +37,9 @@ class Stage:
 
 def stages_of(config: RunConfig) -> list[Stage]:
     """All stages of a run, in order."""
-    fusion = [fusion_stage()] if config.needs_fusion else []
+    fusion = [launch_stage(config), fusion_stage()] if config.needs_fusion else []
     learners = [policy for policy in config.policies if isinstance(policy, LinUCBPolicy | PPOPolicy)]
     return [
-        launch_stage(config),
         *fusion,
         Stage("production log", config.production_log.n_users, (evaluation.PRODUCTION_LOG,), _collect_production_log),
         *map(learning_stage, learners),
@@ -87,24 +87,27 @@ def _judgement(config: RunConfig) -> list[Stage]:
 
 
 def _collect_launch_log(world: World, run: Path, into: Path, progress: Advance) -> None:
-    settings = world.config.launch_log
-    policy = logging_policy(settings.policy, settings.temperature, world, run)
-    simulator, batch = world.simulator("the launch log"), world.config.evaluation.batch
-    logs.write_log(logs.collect(simulator, policy, settings.n_users, batch=batch, progress=progress), into / LAUNCH_LOG)
+    logs.write_log(_collected("launch", world.config.launch_log, world, run, progress), into / LAUNCH_LOG)
 
 
 def _collect_production_log(world: World, run: Path, into: Path, progress: Advance) -> None:
-    settings = world.config.production_log
-    policy = logging_policy(settings.policy, settings.temperature, world, run)
-    simulator, batch = world.simulator("the production log"), world.config.evaluation.batch
-    log = logs.collect(simulator, policy, settings.n_users, batch=batch, progress=progress)
+    log = _collected("production", world.config.production_log, world, run, progress)
     logs.write_log(log, into / evaluation.PRODUCTION_LOG)
+
+
+def _collected(name: str, settings: LogSettings, world: World, run: Path, progress: Advance) -> logs.Log:
+    simulator = world.simulator(f"the {name} log")
+    policy = build(settings.collector(name), world, run, simulator)
+    return logs.collect(simulator, policy, settings.n_users, batch=world.config.evaluation.batch, progress=progress)
 
 
 def _fit_fusion(world: World, run: Path, into: Path, progress: Advance) -> None:
     from recsim.agents.fusion.static import StaticFusion
 
-    StaticFusion.fit(logs.read_log(run / LAUNCH_LOG), world.catalog, world.layout).save(into / FUSION_FILE)
+    log = logs.read_log(run / LAUNCH_LOG)
+    with input_errors("the static fusion cannot be fitted on the launch log: "):
+        fusion = StaticFusion.fit(log, world.catalog, world.layout)
+    fusion.save(into / FUSION_FILE)
     progress(1)
 
 

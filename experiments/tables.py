@@ -8,14 +8,15 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from recsim.catalog import Catalog
-from recsim.ope import Evaluation
+from recsim.ope import PREFERRED, Evaluation
 from recsim.report.format import UNDEFINED, decimals, number
 from recsim.report.read import Run, read_run
 from recsim.report.results import REWARD, Estimate
-from recsim.report.sentences import PREFERRED, speaker
+from recsim.report.sentences import speaker
 
 STYLE: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold"}
 COLOURS = {"trust": "green", "caution": "yellow", "do not use": "red"}
@@ -56,31 +57,34 @@ def print_evaluation(evaluation: Evaluation) -> None:
 def print_catalog(catalog: Catalog) -> None:
     """What is in a catalogue: modalities, categories, prices, a few items."""
     console = Console()
-    console.print(f"[bold]{catalog.name}[/bold]: {len(catalog):,} items in {len(catalog.categories)} categories")
+    console.print(
+        f"[bold]{escape(catalog.name)}[/bold]: {len(catalog):,} items in {len(catalog.categories)} categories"
+    )
     modalities = Table(title="Modalities", **STYLE)
     _columns(modalities, "name", right=("dimensions", "items that have it"))
     for modality in catalog.modalities.values():
-        modalities.add_row(modality.name, str(modality.dim), f"{modality.present.mean():.1%}")
+        modalities.add_row(escape(modality.name), str(modality.dim), f"{modality.present.mean():.1%}")
     console.print(modalities)
     categories = Table(title="Categories", **STYLE)
     _columns(categories, "category", right=("items", "median price", "popularity"))
     for code, name in enumerate(catalog.categories):
         own = catalog.category == code
         row = catalog.table["price"][own].median(), catalog.popularity[own].sum()
-        categories.add_row(name, f"{own.sum():,}", number(row[0], 2), f"{row[1]:.1%}")
+        categories.add_row(escape(name), f"{own.sum():,}", number(row[0], 2), f"{row[1]:.1%}")
     console.print(categories)
     items = Table(title="The most popular items", **STYLE)
     _columns(items, "title", "category", right=("price",))
     for item in (-catalog.popularity).argsort(kind="stable")[:5]:
-        shown = catalog.table.iloc[int(item)]
-        items.add_row(str(shown["title"]), str(shown["category"]), number(float(shown["price"]), 2))
+        title, category, price = catalog.table.iloc[int(item)][["title", "category", "price"]]
+        items.add_row(escape(title), escape(category), number(float(price), 2))
     console.print(items)
 
 
 def print_bench(found: dict[str, Any]) -> None:
     """Steps per CPU-second."""
     table = Table(
-        title=f"User-steps per CPU-second, {found['catalog']} ({found['items']:,} items), k = {found['k']}", **STYLE
+        title=f"User-steps per CPU-second, {escape(found['catalog'])} ({found['items']:,} items), k = {found['k']}",
+        **STYLE,
     )
     _columns(table, "environment", right=("median", "floor", "ratio"))
     labels = {"vector": f"SlateVectorEnv, n = {found['n']:,}", "single": "gymnasium.make, n = 1"}
@@ -96,7 +100,9 @@ def print_bench(found: dict[str, Any]) -> None:
 def _summary(run: Run) -> Table:
     metrics = run.metrics
     table = Table(
-        title=f"{metrics.name}: {metrics.n_users:,} users, {metrics.catalog.name}", caption_justify="left", **STYLE
+        title=f"{metrics.name}: {metrics.n_users:,} users, {escape(metrics.catalog.name)}",
+        caption_justify="left",
+        **STYLE,
     )
     _columns(table, "policy", right=("return", "slate", "slate, from the log"))
     table.add_column("by, verdict", no_wrap=True)
@@ -114,7 +120,7 @@ def _summary(run: Run) -> Table:
         )
     table.caption = (
         "Return: true reward of a session ± standard error, the same users for all. Slate: true reward of one slate in "
-        f"the situations of the log ({metrics.log.policy}, {metrics.log.slates:,} slates), and its estimate from that "
+        f"the situations of a log of {run.logging_policy} ({metrics.log.slates:,} slates), and its estimate from that "
         f"log alone, with {metrics.level:.0%} interval. The estimator is chosen without the truth: best verdict, then "
         f"{', '.join(PREFERRED)} (fewest assumptions at least variance)."
     )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from recsim.catalog import Catalog, load_catalog
-from recsim.experiments.config import CatalogConfig, RunConfig
-from recsim.experiments.errors import input_errors
+from recsim.experiments.config import ORACLES, CatalogConfig, RunConfig, UsersConfig
+from recsim.experiments.errors import UserError, input_errors
 from recsim.objectives import Objectives
 from recsim.observation import Layout
 from recsim.simulator import Simulator
 from recsim.streams import sub_seed
-from recsim.users import UserModel, make_users
+from recsim.users import BUILT_IN, UserModel, _imported, make_users
+from recsim.users.contract import DeclaresAppeal
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +37,29 @@ class World:
         """The world that a config describes.
 
         Raises:
-            UserError: if the catalogue or the users cannot be made, or the slate does not fit the catalogue.
+            UserError: if there is no such catalogue or user model, the slate does not fit the catalogue, or there is an
+                oracle among the policies and the users declare no probabilities.
         """
         with input_errors():
             catalog = catalog_of(config.catalog)
-            users = make_users(config.users.model, catalog, config.users.options, seed=config.seed)
-            world = cls(config, catalog, users)
-            world.simulator("check")
+        if config.slate_size > len(catalog):
+            raise UserError(
+                f"slate_size is {config.slate_size}; the catalogue {catalog.name!r} allows 1 to {len(catalog)}."
+            )
+        world = cls(config, catalog, _users_of(config.users, catalog, config.seed))
+        oracles = [policy.title for policy in config.policies if policy.kind in ORACLES]
+        if oracles and not world.declares_appeal:
+            raise UserError(
+                f"{oracles[0]!r} must know what users think, and {config.users.model!r} declares no probabilities: "
+                "give the class the methods appeal(state, items) and examination(slate_size), or leave the policy out."
+            )
+        world.simulator("check")
         return world
+
+    @property
+    def declares_appeal(self) -> bool:
+        """Whether the users declare their probabilities, so that the exact value of a slate is known."""
+        return isinstance(self.users, DeclaresAppeal)
 
     def simulator(self, part: str) -> Simulator:
         """A simulator for one part of the run: users of another part are other people with other luck."""
@@ -71,3 +88,21 @@ def catalog_of(config: CatalogConfig) -> Catalog:
     if config.synthetic is not None:
         return Catalog.synthetic(**config.synthetic.model_dump())
     return load_catalog(str(config.name))
+
+
+def _users_of(config: UsersConfig, catalog: Catalog, seed: int) -> UserModel[Any]:
+    """The users that a config names. What goes wrong inside somebody's own class is left to show its traceback."""
+    if config.model in BUILT_IN:
+        with input_errors():
+            return make_users(config.model, catalog, config.options, seed=seed)
+    with input_errors():
+        make = _imported(config.model)
+    try:
+        inspect.signature(make).bind(catalog, **config.options)
+    except TypeError as error:
+        raise UserError(f"users {config.model!r} do not take the catalogue and users.options: {error}.") from error
+    users = make(catalog, **config.options)
+    try:
+        return make_users(users, catalog)
+    except TypeError as error:
+        raise UserError(str(error)) from error

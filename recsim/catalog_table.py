@@ -125,7 +125,7 @@ def _numbers(column: pd.Series, name: str) -> npt.NDArray[np.float64]:
     try:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"column {name} of the catalogue's table does not hold numbers ({error}).") from error
+        raise ValueError(f"column {name} of the catalogue's table does not hold numbers ({error}).") from error
     _refuse(~np.isfinite(values), values, name, "is not a finite number: fill it or drop the item")
     return values
 

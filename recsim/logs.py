@@ -109,7 +109,7 @@ def collect(
         simulator: its running sessions are replaced.
         policy: the logging policy; its propensities go into the log.
         users: who is served.
-        batch: users simulated at once; the log does not depend on it.
+        batch: users simulated at once; the log does not depend on it beyond the rounding of a scorer's matrix products.
         progress: called with the number of users finished so far.
     """
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
@@ -161,8 +161,10 @@ def check_log(log: Log, where: str = "log") -> None:
         ("user", "user", lambda x: x.user < 0, "user numbers are from 0 up"),
         ("session", "session", lambda x: x.session < 0, "session numbers are from 0 up"),
         ("step", "step", lambda x: (x.step < 0) | (x.step >= x.info.horizon), f"steps are 0 to {log.info.horizon - 1}"),
+        ("step", "step", _repeated_row, "a row above has the same user, session and step; drop one of the two"),
         ("observation", "observation", lambda x: ~np.isfinite(x.observation), "observations are finite numbers"),
         ("slate", "slate", lambda x: x.slate < -1, "items are from 0 up, -1 is an empty position"),
+        ("slate", "slate", lambda x: _repeated_item(x.slate), "a slate shows an item once; write its repeats as -1"),
         ("click", "click", lambda x: x.click & (x.slate < 0), "an empty position cannot be clicked"),
         ("conversion", "conversion", lambda x: x.conversion & ~x.click, "only what was clicked can convert"),
         ("objectives", "objectives", lambda x: ~np.isfinite(x.objectives), "objectives are finite numbers"),
@@ -180,6 +182,24 @@ def check_log(log: Log, where: str = "log") -> None:
             value = getattr(log, column)[tuple(rows[0])]
             place = "".join(f", position {p}" for p in rows[0][1:2])
             raise ValueError(f"row {rows[0][0]:,}{place} of {where}: {name} is {value}; {remedy}.")
+
+
+def _repeated_item(slate: Items) -> Flags:
+    """(n, k) bool, items that stand further up in the same slate."""
+    repeated = np.zeros(slate.shape, bool)
+    for position in range(1, slate.shape[1]):
+        item = slate[:, position : position + 1]
+        repeated[:, position] = ((slate[:, :position] == item) & (item >= 0)).any(axis=1)
+    return repeated
+
+
+def _repeated_row(log: Log) -> Flags:
+    """(n,) bool, rows of a user, session and step that a row above has."""
+    order = np.lexsort((log.step, log.session, log.user))
+    same = [np.diff(getattr(log, name)[order]) == 0 for name in ("user", "session", "step")]
+    repeated = np.zeros(len(log), bool)
+    repeated[order[1:]] = np.logical_and.reduce(same)
+    return repeated
 
 
 def write_log(log: Log, path: str | Path) -> None:

@@ -1,15 +1,20 @@
 """Logs as Parquet: one row a slate, fixed-size lists per position, the log's info in the file's metadata as JSON.
 
-Columns: user, session, step (int64); observation (list of d float32); slate (list of k int64); click, conversion (list
-    of k
-bool); one column per objective (list of k float64); log_prob (float64); step_log_prob (list of k float64).
+Columns:
+    user, session, step: int64.
+    observation: list of d float32.
+    slate: list of k int64.
+    click, conversion: list of k bool.
+    objective_NAME, one for each objective: list of k float64.
+    log_prob: float64.
+    step_log_prob: list of k float64.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +27,16 @@ from recsim.logs import SCHEMA_VERSION, Log, LogInfo
 
 _KEY = b"recsim.log"
 _LISTS = ("observation", "slate", "click", "conversion", "step_log_prob")
-_TYPES: dict[str, Any] = {"observation": np.float32, "slate": np.int64, "click": np.bool_, "conversion": np.bool_}
+_WHOLE = ("whole numbers", pa.types.is_integer, np.int64)
+_FLAG = ("true or false", pa.types.is_boolean, np.bool_)
+_REAL = ("floating-point numbers", pa.types.is_floating, np.float64)
+_KINDS: dict[str, tuple[str, Any, Any]] = {
+    **dict.fromkeys(("user", "session", "step", "slate"), _WHOLE),
+    **dict.fromkeys(("click", "conversion"), _FLAG),
+    "observation": (*_REAL[:2], np.float32),
+}  # all others: _REAL
+_TEXT = {"policy", "catalog", "users"}
+_SEVERAL: dict[str, Any] = {"objectives": str, "weights": (int, float)}
 
 
 def write(log: Log, path: Path) -> None:
@@ -53,9 +67,9 @@ def read(path: Path) -> Log:
     arrays: dict[str, NDArray[Any]] = {name: _numbers(table, name, path) for name in ("user", "session", "step")}
     for name in _LISTS:
         width = None if name == "observation" else info.slate_size
-        arrays[name] = _from_lists(table, name, path, width).astype(_TYPES.get(name, np.float64), copy=False)
+        arrays[name] = _from_lists(table, name, path, width)
     parts = [_from_lists(table, _objective(name), path, info.slate_size) for name in info.objectives]
-    arrays["objectives"] = np.stack(parts, axis=2).astype(np.float64, copy=False)
+    arrays["objectives"] = np.stack(parts, axis=2)
     log = Log(info, **arrays)
     _check_joint(log, _numbers(table, "log_prob", path), path)
     return log
@@ -65,13 +79,33 @@ def _info(table: pa.Table, path: Path) -> LogInfo:
     text = (table.schema.metadata or {}).get(_KEY)
     if text is None:
         raise ValueError(f"{path} is a Parquet file but no recsim log: its metadata has no {_KEY.decode()!r} entry.")
-    values = json.loads(text)
+    place = f"{path}: the metadata entry {_KEY.decode()!r}"
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{place} is no JSON ({error}). Collect the log again.") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{place} is {values!r}, not an object of names and values. Collect the log again.")
     if values.get("schema_version") != SCHEMA_VERSION:
         raise ValueError(
             f"{path} has log schema version {values.get('schema_version')}; this recsim reads {SCHEMA_VERSION}. "
             "Collect it again, or read it with the version that wrote it."
         )
-    return LogInfo(**{**values, "objectives": tuple(values["objectives"]), "weights": tuple(values["weights"])})
+    for name in (f.name for f in fields(LogInfo)):
+        if name not in values:
+            raise ValueError(f"{place} has no {name!r}. Collect the log again.")
+        if not _fits(name, values[name]):
+            raise ValueError(f"{place} has {name} {values[name]!r}, which cannot be. Collect the log again.")
+    if len(values["weights"]) != len(values["objectives"]):
+        raise ValueError(f"{place} has {len(values['weights'])} weights for {len(values['objectives'])} objectives.")
+    known = {f.name: values[f.name] for f in fields(LogInfo)}
+    return LogInfo(**known | {name: tuple(values[name]) for name in _SEVERAL})
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name in _SEVERAL:
+        return isinstance(value, list) and len(value) > 0 and all(isinstance(one, _SEVERAL[name]) for one in value)
+    return isinstance(value, str) if name in _TEXT else type(value) is int and value >= 0
 
 
 def _check_joint(log: Log, joint: NDArray[np.float64], path: Path) -> None:
@@ -103,8 +137,15 @@ def _column(table: pa.Table, name: str, path: Path) -> pa.Array:
 
 
 def _numbers(table: pa.Table, name: str, path: Path) -> NDArray[Any]:
-    values: NDArray[Any] = _column(table, name, path).to_numpy(zero_copy_only=False)
-    return values
+    return _array(_column(table, name, path), name, path)
+
+
+def _array(values: pa.Array, name: str, path: Path) -> NDArray[Any]:
+    wanted, fits, kind = _KINDS.get(name, _REAL)
+    if not fits(values.type):
+        raise ValueError(f"{path}: column {name!r} holds {values.type}; {wanted} are needed. Write it in that type.")
+    found: NDArray[Any] = values.to_numpy(zero_copy_only=False).astype(kind, copy=False)
+    return found
 
 
 def _from_lists(table: pa.Table, name: str, path: Path, width: int | None) -> NDArray[Any]:
@@ -113,5 +154,11 @@ def _from_lists(table: pa.Table, name: str, path: Path, width: int | None) -> ND
         raise ValueError(f"{path}: column {name!r} holds {column.type}, not lists of one fixed length.")
     if width is not None and column.type.list_size != width:
         raise ValueError(f"{path}: column {name!r} holds lists of {column.type.list_size}; slate_size is {width}.")
-    values: NDArray[Any] = column.flatten().to_numpy(zero_copy_only=False)
-    return values.reshape(len(column), column.type.list_size)
+    values = column.flatten()
+    if values.null_count:
+        first = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
+        row, position = divmod(first, column.type.list_size)
+        raise ValueError(
+            f"row {row:,}, position {position} of {path}: {name} is missing; every position needs a value."
+        )
+    return _array(values, name, path).reshape(len(column), column.type.list_size)

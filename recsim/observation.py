@@ -20,11 +20,12 @@ class Layout:
     Features, in order (D taste columns, C categories, p profile columns):
         liked (D): mean taste of the items clicked so far, later clicks counting more, shrunk to 0 while there are few.
         passed (D): the same for items shown and not clicked.
-        exposure (C): recent share of shown positions per category (exponential average, `History.memory`).
+        exposure (C): recent share of shown positions per category (exponential average, `history.EXPOSURE_MEMORY`).
         category_clicks (C): recent clicks per category, the same way.
         progress, clicks_so_far (log(1 + clicks)), last_clicks and last_conversions (share of positions in the last
         slate), liked_price and liked_novelty (mean standardised log price and novelty of clicked items, shrunk
-        likewise). profile (p): what the user tells openly.
+        likewise): one number each.
+        profile (p): what the user tells openly.
 
     Attributes:
         columns: name of a feature to its slice of the row.

@@ -1,11 +1,11 @@
-"""Oracles: policies that see the hidden state. They bound what a policy can reach; nothing else may use them."""
+"""Oracles: policies that see the hidden state, and show what knowing it would be worth. Nothing else may use it."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsim.policy import Decision, top_k
+from recsim.policy import Decision, certain_log_prob, top_k
 from recsim.simulator import Simulator, declared
 from recsim.streams import Streams
 
@@ -16,21 +16,24 @@ Items = NDArray[np.int64]
 class MyopicOracle:
     """Shows the slate with the highest expected reward of this one step, from the true state of `simulator`'s users.
 
-    Under a position-based model the best slate sorts items by expected reward once examined, because examination falls
-    from the top and does not depend on the items.
+    It bounds what one slate can earn, not a session: a policy that thinks of later slates can earn more.
+
+    The slate sorts items by expected reward once examined. That is the best one where examination falls from the top
+    (or stays) and does not depend on the items, as under a position-based model.
+
+    Attributes:
+        simulator: whose sessions it ranks for; it can rank for no others.
+        name: what logs and reports call it.
     """
 
-    name = "myopic oracle"
+    def __init__(self, simulator: Simulator, *, name: str = "myopic oracle") -> None:
+        """An oracle for the sessions that `simulator` is running.
 
-    def __init__(self, simulator: Simulator) -> None:
-        """An oracle for the sessions that `simulator` is running; it can rank for no others."""
-        self.simulator = simulator
+        Raises:
+            TypeError: if its users declare no probabilities.
+        """
+        self.simulator, self.name = simulator, name
         self._users = declared(simulator.users)
-        catalog = simulator.catalog
-        every_item = np.arange(len(catalog))[None, :]
-        self._worth = simulator.objectives.per_position(
-            np.ones(every_item.shape), np.zeros(every_item.shape), every_item, catalog
-        )
 
     def act(self, observation: NDArray[np.float32], streams: Streams) -> Decision:
         """The best slates of this step (n, k). Neither the observation nor the streams matter."""
@@ -39,8 +42,7 @@ class MyopicOracle:
 
     def step_log_prob(self, observation: NDArray[np.float32], slate: Items) -> Floats:
         """(n, k) float64: 0 as long as a slate agrees with the oracle's from the top, -inf from there on."""
-        best = top_k(self._reward(), self.simulator.slate_size)
-        return np.where(np.logical_and.accumulate(best == slate, axis=1), 0.0, -np.inf)
+        return certain_log_prob(top_k(self._reward(), self.simulator.slate_size), slate)
 
     def log_prob(self, observation: NDArray[np.float32], slate: Items) -> Floats:
         """(n,) float64."""
@@ -49,8 +51,8 @@ class MyopicOracle:
 
     def _reward(self) -> Floats:
         """(n, m) float64, expected reward of each item once examined."""
-        appeal = self._users.appeal(self.simulator.state)
-        weights = self.simulator.objectives.weights
-        per_click = self._worth[0] @ weights  # (m,) click and novelty
-        reward: Floats = appeal.click * (per_click + weights[1] * appeal.conversion)
-        return reward
+        catalog, objectives = self.simulator.catalog, self.simulator.objectives
+        items = np.tile(np.arange(len(catalog), dtype=np.int64), (self.simulator.n, 1))  # (n, m)
+        appeal = self._users.appeal(self.simulator.state, items)
+        worth = objectives.per_position(appeal.click, appeal.click * appeal.conversion, items, catalog)  # (n, m, o)
+        return objectives.reward(worth.reshape(-1, worth.shape[2])).reshape(items.shape)

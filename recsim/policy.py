@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim.catalog import Catalog
-from recsim.jit import row_kernel
+from recsim.jit import inline_kernel, row_kernel
 from recsim.streams import Streams, purpose_key, unit_at
 
 Floats = NDArray[np.float64]
@@ -107,8 +107,7 @@ class Ranking:
         """(n, k) float64; deterministic: 0 as long as a slate agrees with it from the top, -inf from there on."""
         scores = self._scores(observation)
         if self.temperature == 0.0:
-            agrees = np.logical_and.accumulate(top_k(scores, self.slate_size) == slate, axis=1)
-            return np.where(agrees, 0.0, -np.inf)
+            return certain_log_prob(top_k(scores, self.slate_size), slate)
         return plackett_luce_log_prob(scores / self.temperature, np.ascontiguousarray(slate))
 
     def log_prob(self, observation: Observation, slate: Items) -> Floats:
@@ -162,6 +161,15 @@ def top_k(scores: Floats, k: int) -> Items:
     slate = np.empty((len(scores), k), np.int64)
     _top_k(np.ascontiguousarray(scores), slate)
     return slate
+
+
+def certain_log_prob(shown: Items, slate: Items) -> Floats:
+    """(n, k) float64, for a policy certain to show `shown` (n, k): 0 as long as `slate` agrees from the top, then -inf.
+
+    >>> certain_log_prob(np.array([[3, 1, 2]]), np.array([[3, 2, 2]])).tolist()
+    [[0.0, -inf, -inf]]
+    """
+    return np.where(np.logical_and.accumulate(shown == slate, axis=1), 0.0, -np.inf)
 
 
 def plackett_luce_sample(logits: Floats, k: int, streams: Streams) -> Items:
@@ -221,23 +229,28 @@ def _check_size(scores: Floats, k: int) -> None:
         raise ValueError(f"slates of {k} items asked for among {scores.shape[1]}; 1 to {scores.shape[1]} are possible.")
 
 
+@inline_kernel
+def _offer(item: int, score: float, best: Floats, slate: Items) -> None:
+    """Take the next item into a row's k highest scores `best` and their items `slate`, if it belongs there."""
+    k = len(best)
+    if item >= k and score <= best[k - 1]:
+        return
+    place = min(item, k - 1)
+    while place > 0 and best[place - 1] < score:
+        best[place] = best[place - 1]
+        slate[place] = slate[place - 1]
+        place -= 1
+    best[place] = score
+    slate[place] = item
+
+
 @row_kernel
 def _top_k(scores: Floats, slate: Items) -> None:
     n, m = scores.shape
-    k = slate.shape[1]
     for row in numba.prange(n):
-        best = np.full(k, -np.inf)
+        best = np.full(slate.shape[1], -np.inf)
         for item in range(m):
-            score = scores[row, item]
-            if item >= k and score <= best[k - 1]:
-                continue
-            place = min(item, k - 1)
-            while place > 0 and best[place - 1] < score:
-                best[place] = best[place - 1]
-                slate[row, place] = slate[row, place - 1]
-                place -= 1
-            best[place] = score
-            slate[row, place] = item
+            _offer(item, scores[row, item], best, slate[row])
 
 
 @row_kernel
@@ -245,21 +258,11 @@ def _noisy_top_k(
     logits: Floats, seed: np.uint64, purpose: np.uint64, user: Words, session: Words, step: Words, slate: Items
 ) -> None:
     n, m = logits.shape
-    k = slate.shape[1]
     for row in numba.prange(n):
-        best = np.full(k, -np.inf)
+        best = np.full(slate.shape[1], -np.inf)
         for item in range(m):
             draw = unit_at(seed, purpose, user[row], session[row], step[row], np.uint64(item))
-            score = logits[row, item] - np.log(-np.log(draw))
-            if item >= k and score <= best[k - 1]:
-                continue
-            place = min(item, k - 1)
-            while place > 0 and best[place - 1] < score:
-                best[place] = best[place - 1]
-                slate[row, place] = slate[row, place - 1]
-                place -= 1
-            best[place] = score
-            slate[row, place] = item
+            _offer(item, logits[row, item] - np.log(-np.log(draw)), best, slate[row])
 
 
 @row_kernel

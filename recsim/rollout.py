@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from recsim.policy import Decision, Policy
 from recsim.simulator import Simulator, Step
+from recsim.streams import user_numbers
+
+__all__ = ["Sessions", "Visit", "batches", "rollout", "user_numbers", "visits"]
 
 Floats = NDArray[np.float64]
 Items = NDArray[np.int64]
@@ -78,7 +81,8 @@ def rollout(
         simulator: its running sessions are replaced.
         policy: what ranks.
         users: a count n for users 0..n-1, or (n,) user numbers.
-        batch: users simulated at once; the result does not depend on it.
+        batch: users simulated at once; the result does not depend on it beyond the rounding of a scorer's matrix
+            products.
         progress: called with the number of users finished so far.
     """
     numbers = user_numbers(users)
@@ -108,15 +112,3 @@ def batches(numbers: Items, batch: int) -> Iterator[tuple[int, Items]]:
         raise ValueError(f"batch is {batch}; at least 1 user must be simulated at once.")
     for start in range(0, len(numbers), batch):
         yield start, numbers[start : start + batch]
-
-
-def user_numbers(users: int | ArrayLike) -> Items:
-    """(n,) int64 user numbers: a count n means 0..n-1.
-
-    Raises:
-        ValueError: if there are none.
-    """
-    numbers = np.arange(users) if isinstance(users, int) else np.atleast_1d(np.asarray(users, np.int64))
-    if not numbers.size:
-        raise ValueError("there are no users; at least 1 is needed.")
-    return numbers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,9 @@ class Simulator:
         """A simulator without users yet; call `reset`.
 
         Raises:
-            ValueError: if the slate is empty or larger than the catalogue, or the horizon is below 1.
+            ValueError: if the slate is empty or larger than the catalogue, the horizon is below 1, or what the user
+                model samples is no state or profile of a user.
+            TypeError: if that state is no dataclass of arrays.
         """
         if not 1 <= slate_size <= len(catalog):
             raise ValueError(f"slate_size is {slate_size}; the catalogue {catalog.name!r} allows 1 to {len(catalog)}.")
@@ -87,8 +89,10 @@ class Simulator:
         self._items = ItemFeatures.of(catalog)
         self._teller = users if isinstance(users, HasProfile) else None
         self._stride = 0
-        probe = users.sample(Streams.of(seed, 1))
-        self.layout = Layout.of(catalog, self._profile_of(probe, 1).shape[1])
+        self._profile_size: int | None = None
+        _, told = self._sampled(Streams.of(seed, 1))
+        self._profile_size = told.shape[1]
+        self.layout = Layout.of(catalog, self._profile_size)
 
     @property
     def n(self) -> int:
@@ -99,14 +103,18 @@ class Simulator:
         """New sessions, (n, d) float32 observations of them.
 
         Args:
-            users: a count n for users 0..n-1, or (n,) user numbers. The same number is the same person, always.
+            users: a count n for users 0..n-1, or (n,) user numbers. The same user and session number are always the
+                same person with the same luck.
             session: session number, one or (n,).
+
+        Raises:
+            ValueError: if there are no users, a number is not from 0 up, or the user model samples no state or profile
+                of n users.
         """
-        self.streams = Streams.of(self.seed, users, session)
-        n = len(self.streams)
-        self._stride = int(np.ptp(self.streams.user)) + 1 if n else 1
-        self.state = self.users.sample(self.streams)
-        self.profile = self._profile_of(self.state, n)
+        streams = Streams.of(self.seed, users, session)
+        n = len(streams)
+        self.state, self.profile = self._sampled(streams)
+        self.streams, self._stride = streams, int(np.ptp(streams.user)) + 1
         self.history = History.empty(n, self.catalog)
         self.ended = np.zeros(n, bool)
         return self._observe()
@@ -120,8 +128,8 @@ class Simulator:
 
         Raises:
             RuntimeError: before `reset`, or while a session that ended was neither renewed nor dropped.
-            ValueError: if the slate has another shape or type, or names an item that does not exist. Nothing has
-                changed then.
+            ValueError: if the slate has another shape or type, or names an item that does not exist, or the user
+                model's answer cannot be. Nothing has changed then.
         """
         shown = self._checked(slate)
         answer, after = self.users.respond(self.state, shown, self.streams)
@@ -165,10 +173,10 @@ class Simulator:
             step = self.streams.step.copy()
             step[rows] = 0
             self.streams = replace(self.streams, user=user, step=step)
-            fresh = self.users.sample(self.streams[rows])
+            fresh, told = self._sampled(self.streams[rows])
             self.state = _with_rows(self.state, rows, fresh)
             self.profile = self.profile.copy()
-            self.profile[rows] = self._profile_of(fresh, len(rows))
+            self.profile[rows] = told
             self.history.clear(ended)
             self.ended = self.ended & ~ended
         if observation is None:
@@ -198,10 +206,28 @@ class Simulator:
     def _observe(self) -> Observation:
         return self.history.observe(self.layout, self.profile, self.horizon)
 
-    def _profile_of(self, state: Any, n: int) -> Observation:
-        if self._teller:
-            return np.ascontiguousarray(self._teller.profile(state), np.float32)
-        return np.zeros((n, 0), np.float32)
+    def _sampled(self, streams: Streams) -> tuple[Any, Observation]:
+        """New users' hidden state and profile (n, p), both checked."""
+        model, n = type(self.users).__name__, len(streams)
+        state = self.users.sample(streams)
+        _check_state(state, n, f"{model}.sample")
+        if not self._teller:
+            return state, np.zeros((n, 0), np.float32)
+        given = np.asarray(self._teller.profile(state))
+        size = given.shape[-1] if self._profile_size is None and given.ndim else self._profile_size
+        if given.dtype.kind != "f" or given.shape != (n, size):
+            raise ValueError(
+                f"{model}.profile gave an array {given.shape} {given.dtype} for {n} users; "
+                f"({n}, {'p' if self._profile_size is None else size}) float32 is needed, a row a user."
+            )
+        finite = np.isfinite(given)
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0]
+            raise ValueError(
+                f"{model}.profile gave {given[row, column]} in row {row}, column {column}; agents see the profile, "
+                "so it holds finite numbers. Write 0 where nothing is known."
+            )
+        return state, np.ascontiguousarray(given, np.float32)
 
     def _checked(self, slate: ArrayLike) -> Items:
         if not self._stride:
@@ -233,6 +259,17 @@ class Simulator:
                     f"{type(self.users).__name__}.respond gave {name} as an array {flags.shape} {flags.dtype}; "
                     f"{shape} bool is needed."
                 )
+        wrong = _impossible(shown, answer.click, answer.conversion)
+        if wrong >= 0:
+            row, position = divmod(wrong, self.slate_size)
+            what, remedy = (
+                ("a click on the empty position", "click & (slate >= 0)")
+                if answer.click[row, position]
+                else ("a conversion without a click at position", "conversion & click")
+            )
+            raise ValueError(
+                f"{type(self.users).__name__}.respond gave {what} {position} of row {row}; return {remedy}."
+            )
         return answer
 
 
@@ -287,6 +324,35 @@ def _show_once(slate: Items, n_items: int, shown: Items) -> int:
                     item = -1
             shown[row, position] = item
     return -1
+
+
+@kernel
+def _impossible(slate: Items, click: Flags, conversion: Flags) -> int:
+    """Where an empty position is clicked or something converts without a click; -1 if nowhere."""
+    n, k = slate.shape
+    for row in range(n):
+        for position in range(k):
+            clicked = click[row, position]
+            if (clicked and slate[row, position] < 0) or (conversion[row, position] and not clicked):
+                place: int = row * k + position
+                return place
+    return -1
+
+
+def _check_state(state: Any, n: int, method: str) -> None:
+    if not is_dataclass(state) or isinstance(state, type):
+        raise TypeError(f"{method} gave {type(state).__name__}; a state is a dataclass of arrays, a row a user.")
+    for f in fields(state):
+        values = getattr(state, f.name)
+        if not isinstance(values, np.ndarray):
+            raise TypeError(
+                f"{method} gave a state whose {f.name} is {type(values).__name__}; it is an array, a row a user."
+            )
+        if values.shape[:1] != (n,):
+            raise ValueError(
+                f"{method} gave a state whose {f.name} is an array {values.shape} for {n} users; "
+                f"its first axis has length {n}, a row a user."
+            )
 
 
 def _with_rows(state: Any, rows: Items, fresh: Any) -> Any:

@@ -181,21 +181,17 @@ class Streams:
 
     @classmethod
     def of(cls, seed: int, users: int | ArrayLike, session: ArrayLike = 0, step: ArrayLike = 0) -> Streams:
-        """Streams of `users` (a count n means users 0..n-1, an array names them) at the given session and step.
+        """Streams of `users` (see `user_numbers`) at the given session and step.
 
         Raises:
-            ValueError: if the seed or a user, session or step is negative, or the seed needs more than 64 bits.
+            ValueError: if there are no users, the seed or a user, session or step is no whole number from 0 up, or the
+                seed needs more than 64 bits.
         """
         if not 0 <= seed < 2**64:
             raise ValueError(f"seed is {seed}; a seed is a whole number from 0 to 2**64 - 1. Choose one in that range.")
-        if isinstance(users, int | np.integer) and users >= 0:
-            users = np.arange(users)
-        rows = np.atleast_1d(np.asarray(users))
-        parts = {"user": rows, "session": np.asarray(session), "step": np.asarray(step)}
-        for name, values in parts.items():
-            if values.dtype.kind not in "iu" or (values.size and values.min() < 0):
-                raise ValueError(f"{name} numbers must be whole numbers from 0 up, but {values!r} was given.")
-        wide = [np.broadcast_to(values, rows.shape).astype(np.uint64) for values in parts.values()]
+        rows = user_numbers(users)
+        parts = rows, _whole("session", session), _whole("step", step)
+        wide = [np.broadcast_to(values, rows.shape).astype(np.uint64) for values in parts]
         return cls(np.uint64(seed), wide[0], wide[1], wide[2])
 
     def __len__(self) -> int:
@@ -267,6 +263,36 @@ class Streams:
         below = self.uniform(purpose)[:, None] >= np.cumsum(table, axis=1)[:, :-1]
         chosen: Items = below.sum(axis=1)
         return chosen
+
+
+def user_numbers(users: int | ArrayLike) -> Items:
+    """(n,) int64 user numbers (uint64 if they need it): a single number is a count n and means 0..n-1, an array names.
+
+    >>> user_numbers(3).tolist(), user_numbers([3]).tolist()
+    ([0, 1, 2], [3])
+
+    Raises:
+        ValueError: if there are none, or they are no whole numbers from 0 up.
+    """
+    given = np.asarray(users)
+    if given.size == 0 or (given.ndim == 0 and given == 0):
+        raise ValueError("there are no users; at least 1 is needed.")
+    whole = _whole("user", given)
+    if whole.ndim > 1:
+        raise ValueError(f"user numbers have shape {whole.shape}; a count n or an array (n,) is needed.")
+    if whole.ndim == 0:
+        return np.arange(int(whole))
+    return whole.astype(np.int64) if whole.max() <= np.iinfo(np.int64).max else whole
+
+
+def _whole(name: str, numbers: ArrayLike) -> NDArray[Any]:
+    values = np.asarray(numbers)
+    if values.dtype.kind not in "iu" or (values.size and values.min() < 0):
+        raise ValueError(
+            f"{name} numbers must be whole numbers from 0 up, but {values.tolist() if values.ndim == 0 else values!r} "
+            "was given."
+        )
+    return values
 
 
 def sub_seed(seed: int, purpose: str) -> int:

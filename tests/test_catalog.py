@@ -138,7 +138,7 @@ def test_a_wrong_table_is_refused(columns, message):
 
 
 def test_a_price_that_is_text_is_refused():
-    with pytest.raises(TypeError, match="column price of the catalogue's table does not hold numbers"):
+    with pytest.raises(ValueError, match="column price of the catalogue's table does not hold numbers"):
         make(price=["1", "cheap", "3"])
 
 

@@ -122,6 +122,19 @@ def test_answers_that_cannot_be_are_named(log: Log) -> None:
         check_log(log[:0])
 
 
+def test_repeats_are_named(log: Log) -> None:
+    with pytest.raises(
+        ValueError, match=rf"row 5, position 3 of log: slate is {log.slate[5, 1]}; a slate shows an item"
+    ):
+        check_log(broken(log, "slate", (5, 3), log.slate[5, 1]))
+    rows = np.append(np.arange(len(log)), 6)
+    sentence = f"row {len(log)} of log: step is {log.step[6]}; a row above has the same user, session and step"
+    with pytest.raises(ValueError, match=sentence):
+        check_log(log[rows])
+    empty = replace(log, slate=np.full_like(log.slate, -1), click=log.click & False, conversion=log.conversion & False)
+    check_log(empty)
+
+
 def test_a_file_that_is_no_log_is_refused(log: Log, tmp_path: Path) -> None:
     path = tmp_path / "log.parquet"
     with pytest.raises(FileNotFoundError, match="there is no log at"):
@@ -149,6 +162,78 @@ def test_another_schema_version_is_refused(log: Log, tmp_path: Path) -> None:
     rewritten(log, tmp_path / "log.parquet", older)
     with pytest.raises(ValueError, match="has log schema version 99; this recsim reads 1"):
         read_log(tmp_path / "log.parquet")
+
+
+GONE = object()
+BAD_INFO = [
+    ({"horizon": GONE}, "the metadata entry 'recsim.log' has no 'horizon'. Collect the log again"),
+    ({"seed": "0"}, "has seed '0', which cannot be"),
+    ({"policy": None}, "has policy None, which cannot be"),
+    ({"slate_size": 4.0}, "has slate_size 4.0, which cannot be"),
+    ({"objectives": "click"}, "has objectives 'click', which cannot be"),
+    ({"weights": ["one"]}, r"has weights \['one'\], which cannot be"),
+    ({"weights": [1.0]}, "has 1 weights for 3 objectives"),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), BAD_INFO)
+def test_damaged_metadata_is_named(log: Log, tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
+    def damaged(table: pa.Table) -> pa.Table:
+        info = json.loads(table.schema.metadata[b"recsim.log"]) | change
+        left = {name: value for name, value in info.items() if value is not GONE}
+        return table.replace_schema_metadata({b"recsim.log": json.dumps(left).encode()})
+
+    rewritten(log, tmp_path / "log.parquet", damaged)
+    with pytest.raises(ValueError, match=f"log.parquet: .*{sentence}"):
+        read_log(tmp_path / "log.parquet")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"), [(b"{", "is no JSON"), (b"\xff", "is no JSON"), (b"[3]", r"is \[3\], not an object")]
+)
+def test_broken_metadata_is_named(log: Log, tmp_path: Path, text: bytes, sentence: str) -> None:
+    path = tmp_path / "log.parquet"
+    rewritten(log, path, lambda table: table.replace_schema_metadata({b"recsim.log": text}))
+    with pytest.raises(ValueError, match=f"log.parquet: the metadata entry 'recsim.log' {sentence}"):
+        read_log(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "sentence"),
+    [
+        ("user", pa.float64(), "column 'user' holds double; whole numbers are needed. Write it in that type"),
+        ("log_prob", pa.string(), "column 'log_prob' holds .*string; floating-point numbers are needed"),
+        ("slate", pa.list_(pa.float64(), 4), "column 'slate' holds double; whole numbers are needed"),
+        ("click", pa.list_(pa.int8(), 4), "column 'click' holds int8; true or false are needed"),
+        ("objective_click", pa.list_(pa.int64(), 4), "column 'objective_click' holds int64; floating-point numbers"),
+    ],
+)
+def test_columns_of_another_type_are_named(
+    log: Log, tmp_path: Path, column: str, kind: pa.DataType, sentence: str
+) -> None:
+    path = tmp_path / "log.parquet"
+
+    def cast(table: pa.Table) -> pa.Table:
+        place = table.column_names.index(column)
+        if column == "click":
+            values = pa.FixedSizeListArray.from_arrays(pa.array(log.click.ravel().astype(np.int8)), 4)
+        else:
+            values = table.column(column).cast(kind)
+        return table.set_column(place, column, values)
+
+    rewritten(log, path, cast)
+    with pytest.raises(ValueError, match=f"log.parquet: {sentence}"):
+        read_log(path)
+
+
+def test_a_gap_within_a_list_is_named(log: Log, tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    flags: list[bool | None] = log.click.ravel().tolist()
+    flags[4 * 9 + 2] = None
+    gap = pa.FixedSizeListArray.from_arrays(pa.array(flags, pa.bool_()), 4)
+    rewritten(log, path, lambda table: table.set_column(table.column_names.index("click"), "click", gap))
+    with pytest.raises(ValueError, match="row 9, position 2 of .*log.parquet: click is missing; every position needs"):
+        read_log(path)
 
 
 def test_a_missing_column_a_gap_and_a_wrong_sum_are_named(log: Log, tmp_path: Path) -> None:

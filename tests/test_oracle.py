@@ -1,6 +1,8 @@
 """The myopic oracle against every other slate."""
 
+from dataclasses import dataclass
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,12 +52,42 @@ def test_decision_is_certain_and_draws_nothing() -> None:
     assert oracle.step_log_prob(OBSERVATION, changed).tolist() == [[0.0, -np.inf, -np.inf]] * 5
 
 
+@dataclass
+class Nothing:
+    """No hidden state."""
+
+
 class Silent:
     """Users who declare no probabilities."""
 
-    def sample(self, users: Streams) -> None: ...
+    def sample(self, users: Streams) -> Nothing:
+        return Nothing()
 
-    def respond(self, state: None, slate: object, users: Streams) -> None: ...
+    def respond(self, state: Nothing, slate: object, users: Streams) -> None: ...
+
+
+class Doubled(Objectives):
+    """The same objectives in another order: nothing may know which one is the conversion."""
+
+    def per_position(self, click: Any, conversion: Any, slate: Any, catalog: Catalog) -> Any:
+        return super().per_position(conversion, click, slate, catalog)
+
+
+def test_the_objectives_say_what_a_conversion_is_worth() -> None:
+    catalog = Catalog.synthetic(30, 2, {"text": 4})
+    simulator = Simulator(catalog, InterestUsers(catalog), slate_size=1, objectives=Doubled(1.0, 0.0, 0.0))
+    simulator.reset(5)
+    every = np.tile(np.arange(30), (5, 1))
+    appeal = simulator.users.appeal(simulator.state, every)  # type: ignore[attr-defined]
+    shown = MyopicOracle(simulator).act(OBSERVATION, simulator.streams).slate[:, 0]
+    assert shown.tolist() == (appeal.click * appeal.conversion).argmax(axis=1).tolist()
+    assert shown.tolist() != appeal.click.argmax(axis=1).tolist()
+
+
+def test_an_oracle_has_a_name(catalog: Catalog) -> None:
+    simulator = Simulator(catalog, InterestUsers(catalog), slate_size=3)
+    assert MyopicOracle(simulator).name == "myopic oracle"
+    assert MyopicOracle(simulator, name="best slate").name == "best slate"
 
 
 def test_users_who_declare_nothing_have_no_oracle(catalog: Catalog) -> None:

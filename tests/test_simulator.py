@@ -306,29 +306,6 @@ def test_a_state_that_was_handed_out_stays_as_it_was(simulator: Simulator) -> No
     assert all(np.array_equal(getattr(held, name), values) for name, values in copies.items())
 
 
-BAD_ANSWERS = [
-    ("click", np.zeros((3, K)), r"Mumbling\.respond gave click as an array \(3, 4\) float64; \(3, 4\) bool is needed"),
-    ("conversion", np.zeros((3, K + 1), bool), r"gave conversion as an array \(3, 5\) bool; \(3, 4\) bool is needed"),
-    ("leave", np.zeros((3, 1), bool), r"gave leave as an array \(3, 1\) bool; \(3,\) bool is needed"),
-]
-
-
-@pytest.mark.parametrize(("name", "flags", "message"), BAD_ANSWERS)
-def test_a_wrong_answer_is_named_and_changes_nothing(
-    catalog: Catalog, name: str, flags: np.ndarray, message: str
-) -> None:
-    class Mumbling(Clockwork):
-        def respond(self, state: Visits, slate: np.ndarray, users: Streams) -> tuple[Response, Visits]:
-            answer, after = super().respond(state, slate, users)
-            return replace(answer, **{name: flags}), after
-
-    simulator = Simulator(catalog, Mumbling(), slate_size=K)
-    simulator.reset(3)
-    with pytest.raises(ValueError, match=message):
-        simulator.step(np.zeros((3, K), int))
-    assert simulator.streams.step.tolist() == simulator.state.seen.tolist() == [0, 0, 0]
-
-
 BAD_SLATES = [
     (np.zeros((2, K), int), r"slate has shape \(2, 4\); \(3, 4\) is needed: a row a user"),
     (np.zeros((3, K + 1), int), r"slate has shape \(3, 5\); \(3, 4\) is needed"),

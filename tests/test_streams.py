@@ -1,12 +1,15 @@
 """Keyed streams: bit-equal to numpy's Philox, the same draw for the same name, and of the right distribution."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from recsim.streams import Streams, philox, purpose_key, sub_seed, to_normal, to_unit
+from recsim import rollout
+from recsim.streams import Streams, philox, purpose_key, sub_seed, to_normal, to_unit, user_numbers
 
 WORD = st.integers(0, 2**64 - 1)
 DRAWS = 20_000
@@ -158,6 +161,34 @@ def test_seeds_out_of_range(seed: int) -> None:
 def test_names_are_whole_numbers(name: str, arguments: tuple[object, ...]) -> None:
     with pytest.raises(ValueError, match=f"{name} numbers must be whole numbers from 0 up"):
         Streams.of(0, *arguments)
+
+
+@pytest.mark.parametrize("count", [3, np.int64(3), np.uint8(3), np.array(3)])
+def test_a_single_number_is_a_count(count: Any) -> None:
+    assert user_numbers(count).tolist() == Streams.of(0, count).user.tolist() == [0, 1, 2]
+    assert user_numbers([3]).tolist() == Streams.of(0, [3]).user.tolist() == [3]
+    assert user_numbers(count).dtype == np.int64
+    assert user_numbers(np.array([2**64 - 1], np.uint64)).tolist() == [2**64 - 1]
+
+
+@pytest.mark.parametrize(
+    ("users", "message"),
+    [
+        (0, "there are no users; at least 1 is needed"),
+        ([], "there are no users; at least 1 is needed"),
+        (True, "user numbers must be whole numbers from 0 up, but True was given"),
+        (2.0, "user numbers must be whole numbers from 0 up, but 2.0 was given"),
+        (-3, "user numbers must be whole numbers from 0 up, but -3 was given"),
+        ([1.7, 2.2], r"user numbers must be whole numbers from 0 up, but array\(\[1.7, 2.2\]\) was given"),
+        ([True, False], "user numbers must be whole numbers from 0 up"),
+        ([2**70], "user numbers must be whole numbers from 0 up"),
+        ([[1, 2]], r"user numbers have shape \(1, 2\); a count n or an array \(n,\) is needed"),
+    ],
+)
+def test_what_are_no_users(users: Any, message: str) -> None:
+    for take in (user_numbers, rollout.user_numbers, lambda users: Streams.of(0, users)):
+        with pytest.raises(ValueError, match=message):
+            take(users)
 
 
 def test_purpose_keys_are_fixed_for_ever() -> None:

@@ -58,6 +58,21 @@ def test_a_log_from_another_world_is_noticed(simulator: Simulator, log: Log) -> 
         value_on_log(other, log, uniform(simulator.catalog, 4))
 
 
+class Mute:
+    """The interest users, but they declare no probabilities."""
+
+    def __init__(self, users: InterestUsers) -> None:
+        self.sample, self.respond, self.profile = users.sample, users.respond, users.profile
+
+
+def test_users_who_declare_nothing_have_no_truth(simulator: Simulator, log: Log) -> None:
+    users = simulator.users
+    assert isinstance(users, InterestUsers)
+    mute = Simulator(simulator.catalog, Mute(users), slate_size=4, horizon=8, seed=simulator.seed)
+    with pytest.raises(TypeError, match="Mute declares no probabilities"):
+        value_on_log(mute, log, uniform(simulator.catalog, 4))
+
+
 def test_a_session_with_a_hole_cannot_be_replayed(simulator: Simulator, log: Log) -> None:
     whole = np.arange(len(log))
     with pytest.raises(ValueError, match="row 1 of the log is step 2, which does not follow"):

@@ -11,7 +11,7 @@ from recsim.users.contract import Appeal, Response, UserModel
 
 __all__ = ["BUILT_IN", "Appeal", "Response", "UserModel", "make_users"]
 
-BUILT_IN: Mapping[str, str] = {"interest": "recsim.users.interest:InterestUsers"}
+BUILT_IN: Mapping[str, str] = {"interest": "recsim.users.interest:interest_users"}  # factories
 
 
 def make_users(
@@ -34,21 +34,16 @@ def make_users(
             raise ValueError(f"options {sorted(options)} given with a ready user model; set them where it is made.")
         return _checked(users)
     if users in BUILT_IN:
-        return _built_in(users, catalog, dict(options or {}), seed)
-    return _checked(_imported(users)(catalog, **(options or {})))
+        return _checked(find_users(BUILT_IN[users])(catalog, seed=seed, **(options or {})))
+    return _checked(find_users(users)(catalog, **(options or {})))
 
 
-def _built_in(name: str, catalog: Catalog, options: dict[str, Any], seed: int) -> UserModel[Any]:
-    from recsim.users.interest import InterestConfig, InterestUsers
+def find_users(name: str) -> Callable[..., Any]:
+    """What "package.module:Class" names.
 
-    known = InterestConfig.__dataclass_fields__
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise ValueError(f"users {name!r} have no option {unknown[0]!r}; the options are {', '.join(known)}.")
-    return InterestUsers(catalog, InterestConfig(**options), seed=seed)
-
-
-def _imported(name: str) -> Callable[..., Any]:
+    Raises:
+        ValueError: if it has another form, cannot be imported, or is not callable.
+    """
     module_name, colon, attribute = name.partition(":")
     if not colon:
         raise ValueError(

@@ -23,6 +23,10 @@ class PositionBased:
 
     decay: float = 0.5
 
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.decay < np.inf:
+            raise ValueError(f"decay of the examination is {self.decay!r}; it is a finite number from 0 up.")
+
     def examination(self, slate_size: int) -> NDArray[np.float64]:
         """(k,) float64, the examination probability of each position."""
         theta: NDArray[np.float64] = np.arange(1, slate_size + 1, dtype=np.float64) ** -self.decay

@@ -75,8 +75,8 @@ class Appeal:
 class DeclaresAppeal(Protocol):
     """A user model that declares its probabilities, so that expectations and oracles are exact."""
 
-    def appeal(self, state: Any, items: Items | None = None) -> Appeal:
-        """Appeal of `items` ((n, c) int64, -1 for none: probability 0), or of the whole catalogue (n, m)."""
+    def appeal(self, state: Any, items: Items) -> Appeal:
+        """Appeal of `items` ((n, c) int64, -1 for none: probability 0)."""
         ...
 
     def examination(self, slate_size: int) -> Floats:

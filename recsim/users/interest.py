@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +19,24 @@ from recsim.users.contract import Appeal, Response
 Floats = NDArray[np.float32]
 Items = NDArray[np.int64]
 
+_MOST = 1e6  # keeps every sum of products below finite, so that no probability is NaN
+_RANGES = {
+    "anchors": (1, _MOST),
+    "weight_concentration": (1e-3, _MOST),
+    "click_offset": (-_MOST, _MOST),
+    "conversion_offset": (-_MOST, _MOST),
+    "quality_popularity": (-1, 1),
+    "bait_visibility": (-1, 1),
+    **dict.fromkeys(("bait_share", "drift", "satiation_recovery", "profile_share"), (0, 1)),
+}  # of all other fields: 0 to _MOST
+
 
 @dataclass(frozen=True)
 class InterestConfig:
     """Constants of the interest users; utilities are in logits.
 
-    Where a field of the literature or of a public log gives the size of an effect, it is named. The rest were chosen
-    so that the default world is worth learning (see docs/design.md): knowing the users pays, and so does thinking
-    ahead.
+    They are no measurements: they were chosen so that the default world is worth learning (see docs/design.md). Knowing
+    the users pays, and so does thinking ahead.
 
     Attributes:
         anchors: number of catalogue items around which a user's interests are drawn.
@@ -38,7 +49,7 @@ class InterestConfig:
         price_sensitivity: mean logits lost per standard deviation of log price; exponential over users.
         appetite: standard deviation over users of the logits between the most and the least popular item.
         click_offset: logits of a click on an examined item of utility 0.
-        bait_share: share of items that are bait, in (0, 1].
+        bait_share: share of items that are bait, in [0, 1].
         bait_visibility: correlation between how much an item is bait and how much its content looks like it.
         bait_lure: logits that full bait adds to a click.
         bait_regret: logits that full bait takes from a conversion.
@@ -50,7 +61,7 @@ class InterestConfig:
         satiation_seen: satiation with its category from an examined item.
         satiation_click: further satiation from a clicked one.
         satiation_recovery: share of satiation lost at every step.
-        patience: slates of patience a new user brings; exponential around it (plus one slate).
+        patience: slates of patience a new user brings: 1 + an exponential draw of this mean, at most patience_limit.
         patience_limit: the most patience a user can hold.
         boredom: patience that every slate costs.
         monotony: further patience lost per unit of satiation with the categories of the examined items, on average.
@@ -88,6 +99,14 @@ class InterestConfig:
     disappointment: float = 1.0
     profile_share: float = 0.7
     choice: PositionBased = field(default_factory=PositionBased)
+
+    def __post_init__(self) -> None:
+        for name in (f.name for f in fields(self) if f.name != "choice"):
+            value, (low, high) = getattr(self, name), _RANGES.get(name, (0, _MOST))
+            kind: Any = (int, np.integer)
+            kind, noun = (kind, "whole number") if name == "anchors" else ((*kind, float, np.floating), "number")
+            if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+                raise ValueError(f"{name} of the interest users is {value!r}; it is a {noun} from {low:g} to {high:g}.")
 
 
 @dataclass(frozen=True)
@@ -135,7 +154,6 @@ class InterestUsers:
         self.catalog = catalog
         self._constants = kernel.Constants(*(getattr(self.config, name) for name in kernel.Constants._fields))
         self._market = _market(catalog, self.config, seed)
-        self._item_rows = np.arange(len(catalog), dtype=np.int64)
 
     @property
     def bait(self) -> Floats:
@@ -219,10 +237,8 @@ class InterestUsers:
         told[rows, state.declared[rows]] = 1.0
         return told
 
-    def appeal(self, state: InterestState, items: Items | None = None) -> Appeal:
-        """Probabilities of click (if examined) and conversion (if clicked) of `items` (n, c), or of all (n, m)."""
-        if items is None:
-            items = np.tile(self._item_rows, (len(state.patience), 1))
+    def appeal(self, state: InterestState, items: Items) -> Appeal:
+        """Probabilities of click (if examined) and conversion (if clicked) of `items` (n, c), -1 for none."""
         click, conversion = np.zeros((2, *items.shape))
         kernel.appeal(items, _rows(state), self._market, self._constants, click, conversion)
         return Appeal(click, conversion)
@@ -230,6 +246,19 @@ class InterestUsers:
     def examination(self, slate_size: int) -> NDArray[np.float64]:
         """(k,) float64, probability that each position is examined."""
         return self.config.choice.examination(slate_size)
+
+
+def interest_users(catalog: Catalog, *, seed: int = 0, **options: Any) -> InterestUsers:
+    """`InterestUsers` with fields of their config as options.
+
+    Raises:
+        ValueError: if there is no such field, or its value makes no sense.
+    """
+    known = InterestConfig.__dataclass_fields__
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ValueError(f"interest users have no option {unknown[0]!r}; the options are {', '.join(known)}.")
+    return InterestUsers(catalog, InterestConfig(**options), seed=seed)
 
 
 def _rows(state: InterestState) -> kernel.Rows:

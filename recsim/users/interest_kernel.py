@@ -206,13 +206,13 @@ def respond(
                 block = np.uint64(position // 4)
                 words = philox(keys.seed, keys.examine, block, step[row], session[row], user[row])
             item = slate[row, position]
-            if item < 0 or to_unit(words[position % 4]) >= theta[position]:
+            if item < 0 or not (to_unit(words[position % 4]) < theta[position]):
                 continue
             examined[row, position] = True
             true_utility = utility(row, item, users, market, c)
             lane = np.uint64(item)
             luck = unit_at(keys.seed, keys.click, user[row], session[row], step[row], lane)
-            if luck >= click_appeal(true_utility, item, market, c):
+            if not (luck < click_appeal(true_utility, item, market, c)):
                 continue
             click[row, position] = True
             luck = unit_at(keys.seed, keys.conversion, user[row], session[row], step[row], lane)

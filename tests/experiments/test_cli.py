@@ -1,6 +1,7 @@
 """The command line: what it prints, what it refuses, and with which exit code."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -190,6 +191,12 @@ def test_collect_and_evaluate_refuse_what_does_not_fit(
         recsim("evaluate", "--log", log, "--config", other),
         f"{log} has observation size 79, but the config has 85; choose the matching one.",
     )
+    launch = small_run / "logs" / "launch.parquet"
+    refused(
+        recsim("evaluate", "--log", launch, "--config", small_file),
+        f"{launch} is the launch log, on which the static fusion is fitted, and a policy cannot be judged by what it "
+        "was fitted on; choose the production log or one of `recsim collect`.",
+    )
     only_trained = write_config(
         "name: a\npolicies:\n  - kind: linucb\n" + text.partition("\n")[2].partition("policies")[0]
     )
@@ -241,6 +248,27 @@ def test_catalog_show(recsim: Callable[..., Result], tmp_path: Path) -> None:
         "there is no catalogue 'nowhere': bundled is openclipart; "
         "anything else must be a folder written by Catalog.save.",
     )
+
+
+def test_catalog_show_prints_brackets_as_they_are(recsim: Callable[..., Result], tmp_path: Path) -> None:
+    catalog = Catalog.synthetic(4, 2)
+    table = catalog.table.assign(title="Mug [red] XL", category="[/b] mugs")
+    Catalog("shop [/b]", table, catalog.modalities, catalog.card).save(tmp_path / "shop")
+    result = recsim("catalog", "show", tmp_path / "shop")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("shop [/b]: 4 items in 1 categories")
+    assert result.stdout.count("Mug [red] XL") == 4
+    assert result.stdout.count("[/b] mugs") == 5
+
+
+def test_a_report_needs_the_catalogue_and_no_users(
+    recsim: Callable[..., Result], small_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(small_run, tmp_path / "run")
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(text.replace("model: interest", "model: not_installed_here:Users"))
+    result = recsim("report", run)
+    assert (result.exit_code, result.stdout) == (0, f"{run / 'report.html'}\n")
 
 
 def test_bench_env(recsim: Callable[..., Result], tmp_path: Path) -> None:

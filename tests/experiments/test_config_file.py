@@ -62,6 +62,16 @@ def test_a_title_is_the_name_or_the_kind_in_words(write_config: Write) -> None:
     )
 
 
+def test_a_config_is_written_without_what_does_not_apply(write_config: Write) -> None:
+    text = "name: a\nproduction_log: {policy: uniform}\npolicies: [{kind: uniform}, {kind: linucb, name: bandit}]\n"
+    config = read_config(write_config(text))
+    written = yaml.safe_load(config_text(config))
+    assert written["production_log"] == {"policy": "uniform", "n_users": 1000}
+    assert written["policies"][0] == {"kind": "uniform"}
+    assert written["policies"][1]["name"] == "bandit"
+    assert read_config(write_config(config_text(config))) == config
+
+
 def test_a_catalogue_folder_is_looked_for_beside_the_config(write_config: Write, tmp_path: Path) -> None:
     config = read_config(write_config(f"name: a\ncatalog: ../shop\n{POLICIES}"))
     assert config.catalog.name == str((tmp_path.parent / "shop").resolve())
@@ -142,6 +152,11 @@ def test_a_catalogue_folder_is_looked_for_beside_the_config(write_config: Write,
             "'production_log.temperature' is 0; it must be above 0.",
         ),
         (
+            f"name: a\nlaunch_log: {{policy: uniform, temperature: 2.0}}\n{POLICIES}",
+            2,
+            "in 'launch_log': the policy uniform has no temperature, leave it out.",
+        ),
+        (
             f"name: a\nlaunch_log:\n  policy: popularty\n{POLICIES}",
             3,
             "'launch_log.policy' is 'popularty'; did you mean 'popularity'?",
@@ -170,6 +185,16 @@ def test_a_catalogue_folder_is_looked_for_beside_the_config(write_config: Write,
             "name: a\npolicies:\n  - kind: uniform\n  - {kind: ppo, n_envs: 3, n_steps: 5, batch_size: 4}\n",
             4,
             "in 'policies.1': n_envs times n_steps is 15, which batch_size 4 does not divide.",
+        ),
+        (
+            "name: a\npolicies:\n  - {kind: ppo, batch_size: 1}\n",
+            3,
+            "'policies.0.batch_size' is 1; it must be at least 2.",
+        ),
+        (
+            "name: a\npolicies:\n  - kind: myopic_oracle\n",
+            1,
+            "all policies are oracles, on which a log says nothing; add another policy.",
         ),
         (
             "name: a\npolicies:\n  - kind: linucb\n  - kind: linucb\n",
@@ -254,7 +279,7 @@ def test_the_first_different_key_is_found(small: RunConfig) -> None:
     other = small.model_copy(update={"horizon": 6, "seed": 4})
     assert first_difference(small, other) == ("seed", 3, 4)
     fewer = small.model_copy(update={"policies": small.policies[:-1]})
-    assert first_difference(small, fewer) == ("policies.4.name", None, "nothing")
+    assert first_difference(small, fewer) == ("policies.4.kind", "myopic_oracle", "nothing")
 
 
 def test_the_baseline_is_the_first_static_fusion_or_else_the_first_policy(

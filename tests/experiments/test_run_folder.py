@@ -63,6 +63,16 @@ def test_overwriting_leaves_nothing_of_the_old_run(tmp_path: Path, small: RunCon
     assert RunFolder(tmp_path / "a").config.seed == 9
 
 
+def test_a_run_of_another_version_can_be_overwritten_but_not_resumed(tmp_path: Path, small: RunConfig) -> None:
+    path = RunFolder.start(tmp_path / "a", small).path
+    (path / "config.yaml").write_text("name: a\nof_another_version: 1\n")
+    with pytest.raises(UserError, match="unknown key 'of_another_version'"):
+        RunFolder.start(path, small, resume=True)
+    assert RunFolder.start(path, small, overwrite=True).config == small
+    (path / "manifest.json").write_text('{"schema": 0}')
+    assert RunFolder.start(path, small, overwrite=True).config == small
+
+
 def test_resuming_with_another_config_is_refused_with_the_first_difference(tmp_path: Path, small: RunConfig) -> None:
     RunFolder.start(tmp_path / "a", small)
     assert RunFolder.start(tmp_path / "a", small, resume=True).finished == []

@@ -1,6 +1,7 @@
 """The interest users: equal to the slow reference, pure, and row by row independent."""
 
-from dataclasses import fields
+import re
+from dataclasses import fields, replace
 from types import ModuleType
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 
 from recsim.catalog import Catalog, Modality
 from recsim.streams import Streams
+from recsim.users.choice import PositionBased
 from recsim.users.contract import DeclaresAppeal, HasProfile, Response
-from recsim.users.interest import InterestConfig, InterestState, InterestUsers
+from recsim.users.interest import _MOST, _RANGES, InterestConfig, InterestState, InterestUsers
 
 FLAGS = ("click", "conversion", "leave", "examined")
 
@@ -50,7 +52,8 @@ def test_kernel_equals_the_reference(
 def test_appeal_equals_the_reference(
     users: InterestUsers, state: InterestState, slates: np.ndarray, reference: ModuleType
 ) -> None:
-    appeal, everything = users.appeal(state, slates), users.appeal(state)
+    appeal = users.appeal(state, slates)
+    everything = users.appeal(state, np.tile(np.arange(len(users.catalog)), (len(slates), 1)))
     for row, position in np.ndindex(*slates.shape):
         item = int(slates[row, position])
         if item < 0:
@@ -92,10 +95,64 @@ def test_utility_by_hand() -> None:
             2.0 * (0.75 * (0.6 * 0.6 + 0.8 * 0.8) + 0.25 * 0.0) - 0.1 - 2.0 / 2 - 0.5 * 3.0,
         ]
     )
-    appeal = users.appeal(state)
+    appeal = users.appeal(state, np.arange(4)[None])
     np.testing.assert_allclose(appeal.click[0], 1 / (1 + np.exp(1.0 - utility)), rtol=1e-6)
     wish = 0.25 + 0.5 * utility - 2.0 * 0.1 * np.array([-1, -1, 1, 1])
     np.testing.assert_allclose(appeal.conversion[0], 1 / (1 + np.exp(-wish)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("quality_popularity", 2.0, "a number from -1 to 1"),
+        ("weight_concentration", 0, "a number from 0.001 to 1e+06"),
+        ("bait_share", -0.1, "a number from 0 to 1"),
+        ("bait_visibility", -1.1, "a number from -1 to 1"),
+        ("drift", 1.5, "a number from 0 to 1"),
+        ("anchors", 0, "a whole number from 1 to 1e+06"),
+        ("anchors", 1.5, "a whole number from 1 to 1e+06"),
+        ("anchors", True, "a whole number from 1 to 1e+06"),
+        ("click_offset", -np.inf, "a number from -1e+06 to 1e+06"),
+        ("interest_scale", "6", "a number from 0 to 1e+06"),
+    ],
+)
+def test_constants_out_of_range(name: str, value: object, allowed: str) -> None:
+    sentence = f"{name} of the interest users is {value!r}; it is {allowed}."
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        InterestConfig(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(InterestConfig) if f.name != "choice"])
+def test_no_constant_is_nan_or_unbounded(name: str) -> None:
+    for value in (np.nan, 1e9, -1e9):
+        with pytest.raises(ValueError, match=f"{name} of the interest users is"):
+            InterestConfig(**{name: value})
+
+
+@pytest.mark.parametrize("decay", [-0.5, np.nan, np.inf])
+def test_decay_out_of_range(decay: float) -> None:
+    with pytest.raises(ValueError, match=rf"decay of the examination is {decay}; it is a finite number from 0 up"):
+        PositionBased(decay)
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_every_allowed_world_has_probabilities(catalog: Catalog, end: int) -> None:
+    allowed = {f.name: _RANGES.get(f.name, (0, _MOST))[end] for f in fields(InterestConfig) if f.name != "choice"}
+    users, streams = InterestUsers(catalog, InterestConfig(**allowed | {"anchors": 1})), Streams.of(0, 20)  # type: ignore[arg-type]
+    slate = np.tile(np.arange(6), (20, 1))
+    state = users.sample(streams)
+    for _ in range(2):
+        appeal = users.appeal(state, slate)
+        assert ((appeal.click >= 0) & (appeal.click <= 1) & (appeal.conversion >= 0) & (appeal.conversion <= 1)).all()
+        _, state = users.respond(state, slate, streams)
+
+
+def test_what_is_not_a_number_is_no_click(users: InterestUsers, state: InterestState, streams: Streams) -> None:
+    lost = replace(state, appetite=np.full_like(state.appetite, np.nan))
+    response, _ = users.respond(lost, np.tile(np.arange(6), (40, 1)), streams)
+    assert response.examined is not None
+    assert response.examined.any()
+    assert not response.click.any()
 
 
 def test_respond_is_pure(users: InterestUsers, state: InterestState, streams: Streams, slates: np.ndarray) -> None:

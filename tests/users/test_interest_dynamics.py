@@ -80,7 +80,8 @@ def test_satiation_lowers_the_appeal_of_its_category_only(catalog: Catalog) -> N
     users = InterestUsers(catalog, InterestConfig(satiation_cost=2.0))
     state, _ = one(users)
     fed = replace(state, satiation=np.array([[0, 1.5, 0, 0]], np.float32))
-    before, now = users.appeal(state), users.appeal(fed)
+    every = np.arange(len(catalog))[None]
+    before, now = users.appeal(state, every), users.appeal(fed, every)
     same = catalog.category != 1
     assert np.array_equal(before.click[0, same], now.click[0, same])
     assert (now.click[0, ~same] < before.click[0, ~same]).all()
@@ -137,7 +138,8 @@ def test_bait_lures_and_disappoints(catalog: Catalog) -> None:
     honest = InterestUsers(catalog, InterestConfig(**lure | {"bait_lure": 0.0, "bait_regret": 0.0}), seed=2)
     bait = baited.bait.astype(float)
     state, streams = one(baited)
-    lured, plain = baited.appeal(state), honest.appeal(state)
+    every = np.arange(len(catalog))[None]
+    lured, plain = baited.appeal(state, every), honest.appeal(state, every)
     click, conversion = (
         np.log(with_bait / (1 - with_bait)) - np.log(without / (1 - without))
         for with_bait, without in ((lured.click, plain.click), (lured.conversion, plain.conversion))

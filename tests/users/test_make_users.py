@@ -68,7 +68,7 @@ def test_unknown_names(catalog: Catalog, own_package: str) -> None:
 
 
 def test_wrong_options(catalog: Catalog) -> None:
-    with pytest.raises(ValueError, match=r"users 'interest' have no option 'bordom'; the options are anchors, "):
+    with pytest.raises(ValueError, match=r"interest users have no option 'bordom'; the options are anchors, "):
         make_users("interest", catalog, {"bordom": 1.0})
     with pytest.raises(
         ValueError, match=r"options \['mood'\] given with a ready user model; set them where it is made"
