@@ -14,7 +14,7 @@ from recsim.objectives import Objectives
 from recsim.observation import Layout
 from recsim.simulator import Simulator
 from recsim.streams import sub_seed
-from recsim.users import BUILT_IN, UserModel, _imported, make_users
+from recsim.users import BUILT_IN, UserModel, find_users, make_users
 from recsim.users.contract import DeclaresAppeal
 
 
@@ -96,7 +96,7 @@ def _users_of(config: UsersConfig, catalog: Catalog, seed: int) -> UserModel[Any
         with input_errors():
             return make_users(config.model, catalog, config.options, seed=seed)
     with input_errors():
-        make = _imported(config.model)
+        make = find_users(config.model)
     try:
         inspect.signature(make).bind(catalog, **config.options)
     except TypeError as error:

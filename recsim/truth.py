@@ -16,18 +16,20 @@ Floats = NDArray[np.float64]
 def value_on_log(
     simulator: Simulator, log: Log, policy: Policy, *, batch: int = 512, progress: Progress = None
 ) -> Floats:
-    """Exact expected objectives of the slates that `policy` would show in the situations of the log.
+    """Expected objectives of one slate that `policy` draws in each situation of the log.
 
     Every session of the log is replayed: keyed streams bring back the same user with the same luck, so after the
     logged slates the hidden state is the very one in which each slate was logged. There, `policy` draws a slate from
-    the logged observation, and the users' declared probabilities say what it is worth. The mean over rows is what
+    the logged observation, and the users' declared probabilities say what it is worth: the expectation of the slate
+    drawn is exact, but of a stochastic policy only one slate is drawn per situation. The mean over rows is what
     slate-wise off-policy estimators estimate.
 
     Args:
         simulator: as the one that collected the log (same seed, catalogue, users); its running sessions are replaced.
         log: rows ordered by (user, session, step), whole sessions.
         policy: any policy that looks at observations only.
-        batch: sessions replayed at once; the result does not depend on it.
+        batch: sessions replayed at once; the result does not depend on it beyond the rounding of a scorer's matrix
+            products.
         progress: called with the number of sessions finished so far.
 
     Returns:
@@ -36,6 +38,7 @@ def value_on_log(
     Raises:
         ValueError: if sessions are not whole, or replaying does not give back the logged clicks: the log comes from
             another world.
+        TypeError: if the simulator's users do not declare their probabilities (`appeal` and `examination`).
     """
     start = np.flatnonzero(log.step == 0)
     length = np.diff(np.append(start, len(log)))

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim.ope import reward_model
-from recsim.ope.diagnostics import Overlap, Verdict, model_verdict, overlap_of, verdict_of, warnings_of
 from recsim.ope.inputs import Inputs, inputs_of, target_of
-from recsim.ope.intervals import Interval, Resamples, bootstrap
-from recsim.ope.result import Estimate, Evaluation, estimates_of
+from recsim.ope.intervals import Resamples
+from recsim.ope.judged import Judged
+from recsim.ope.result import Estimate, Evaluation
 from recsim.ope.reward_model import Features, RewardModel
-from recsim.ope.slate import dm, dr, prefix_weight, rips, sips, snrips, snsips
 from recsim.ope.terms import Terms
 from recsim.streams import sub_seed
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int, str], None]
-
-WHOLE_SLATE = ("sips", "snsips")  # estimators that weight a slate as a whole; the others weight its positions
 
 
 def evaluate(
@@ -76,7 +73,7 @@ def evaluate(
     for name, policy in zip(names, policies, strict=True):
         target, model_target = target_of(policy, log), model.under(policy, log, inputs, seed, n_samples)
         tick(f"{name}: propensities and reward model")
-        result = _Judged.of(inputs, target, model, model_target, resamples, level)
+        result = Judged.of(inputs, target, model.logged, model_target, resamples, level)
         estimates += result.estimates(name, inputs.objectives)
         warnings[name] = result.warnings(name)
         terms |= {(name, key): part for key, part in result.terms.items()}
@@ -109,17 +106,15 @@ class _Ticker:
 
 @dataclass(frozen=True, eq=False)
 class _Model:
-    """The reward model of a log and how well it does there.
+    """The reward model of a log and its values there.
 
     Attributes:
         model: of the objectives without their weighted sum, which follows from them.
         logged: (n, k, o + 1) float64, its values of the logged slates.
-        bias: for each objective the mean of prediction minus reward and its standard error, in mean rewards.
     """
 
     model: RewardModel
     logged: Floats
-    bias: list[tuple[float, float]]
 
     @classmethod
     def fit(
@@ -138,11 +133,7 @@ class _Model:
             on_fold=on_fold,
         )
         logged = inputs.with_total(reward_model.predict_logged(model, log.observation, log.slate))
-        miss = dm(logged - inputs.reward).grouped(inputs.cluster, inputs.n_clusters)
-        error = np.sqrt(np.square(miss.influence).sum(axis=0))
-        size = np.abs(inputs.reward).sum(axis=1).mean(axis=0)  # (o + 1,)
-        scale = np.where(size > 0, size, 1.0)
-        return cls(model, logged, list(zip((miss.value / scale).tolist(), (error / scale).tolist(), strict=True)))
+        return cls(model, logged)
 
     def under(self, policy: Policy, log: Log, inputs: Inputs, seed: int, n_samples: int) -> Floats:
         """(n, k, o + 1) expectation under the slates of `policy`; every policy draws with the same luck."""
@@ -150,60 +141,6 @@ class _Model:
         return inputs.with_total(
             reward_model.expected_under(policy, self.model, log.observation, log.slate.shape[1], streams, n_samples)
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _Judged:
-    """The estimates of one policy.
-
-    Attributes:
-        terms: by estimator, one row per session.
-        intervals: by estimator.
-        whole: overlap of whole slates.
-        by_position: for each objective the overlap of its positions.
-        verdicts: by estimator, one per objective.
-    """
-
-    terms: dict[str, Terms]
-    intervals: dict[str, Interval]
-    whole: Overlap
-    by_position: list[Overlap]
-    verdicts: dict[str, list[Verdict]]
-
-    @classmethod
-    def of(
-        cls, inputs: Inputs, target: Floats, model: _Model, model_target: Floats, resamples: Resamples, level: float
-    ) -> _Judged:
-        """All estimators on one target policy."""
-        terms = _terms(inputs, target, model.logged, model_target)
-        intervals = {key: bootstrap(part, resamples, level) for key, part in terms.items()}
-        whole, by_position = _overlaps(inputs, prefix_weight(target, inputs.logged))
-        verdicts = {}
-        for key, interval in intervals.items():
-            overlaps = [whole] * len(inputs.objectives) if key in WHOLE_SLATE else by_position
-            rewarded = (terms["sips" if key in WHOLE_SLATE else "rips"].numerator[:, 0] != 0).sum(axis=0)
-            if key == "dm":
-                verdicts[key] = [model_verdict(part, *miss) for part, miss in zip(overlaps, model.bias, strict=True)]
-            else:
-                verdicts[key] = [
-                    verdict_of(part, undefined_draws=interval.undefined, rewarded_sessions=int(count))
-                    for part, count in zip(overlaps, rewarded, strict=True)
-                ]
-        return cls(terms, intervals, whole, by_position, verdicts)
-
-    def estimates(self, policy: str, objectives: tuple[str, ...]) -> list[Estimate]:
-        """The records of this policy."""
-        records = []
-        for key, interval in self.intervals.items():
-            overlaps = [self.whole] * len(objectives) if key in WHOLE_SLATE else self.by_position
-            records += estimates_of(policy, key, objectives, interval, overlaps, self.verdicts[key])
-        return records
-
-    def warnings(self, policy: str) -> list[str]:
-        """What a decision maker should know about this policy's overlap with the log."""
-        whole = warnings_of(f"{policy}, whole slates", self.whole, self.intervals["snsips"].undefined)
-        total = self.by_position[-1]
-        return whole + warnings_of(f"{policy}, position by position", total, self.intervals["snrips"].undefined)
 
 
 def _names(policies: Sequence[Policy]) -> list[str]:
@@ -214,27 +151,3 @@ def _names(policies: Sequence[Policy]) -> list[str]:
     if not names:
         raise ValueError("no policies were given; pass at least one policy to evaluate.")
     return names
-
-
-def _terms(inputs: Inputs, target: Floats, model_logged: Floats, model_target: Floats) -> dict[str, Terms]:
-    reward, logged = inputs.reward, inputs.logged
-    rows = {
-        "sips": sips(reward, target, logged),
-        "rips": rips(reward, target, logged),
-        "snsips": snsips(reward, target, logged),
-        "snrips": snrips(reward, target, logged),
-        "dm": dm(model_target),
-        "dr": dr(reward, target, logged, model_logged, model_target),
-    }
-    return {name: terms.grouped(inputs.cluster, inputs.n_clusters) for name, terms in rows.items()}
-
-
-def _overlaps(inputs: Inputs, weight: Floats) -> tuple[Overlap, list[Overlap]]:
-    """The overlap of whole slates, and for each objective that of its positions.
-
-    Position-wise estimators weight position k by w_ik, so the weights averaged by each position's share of the
-    objective decide their spread: a useless weight at a position that earns nothing does no harm.
-    """
-    whole = overlap_of(weight[:, -1], inputs.cluster, inputs.n_clusters)
-    by_position = np.einsum("nk,ko->on", weight, inputs.share)  # not a BLAS product: those depend on the threads
-    return whole, [overlap_of(column, inputs.cluster, inputs.n_clusters) for column in by_position]

@@ -13,6 +13,11 @@ from recsim.ope.diagnostics import Level, Overlap, Verdict
 from recsim.ope.intervals import Interval, Resamples, difference
 from recsim.ope.terms import Terms
 
+# From the estimator that comes first where several may be used to the last: fewest assumptions at least variance. The
+# self-normalised ones stand before their plain forms: the mean weight, which should be 1 and is not in a finite log,
+# cancels in them, so that they are steadier and never leave the range of the rewards. dm checks itself least.
+PREFERRED = ("dr", "snrips", "rips", "snsips", "sips", "dm")
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -23,8 +28,8 @@ class Estimate:
         estimator: `sips`, `rips`, `snsips`, `snrips`, `dm` or `dr`.
         objective: name of the objective; `reward` is the weighted sum of all.
         value: mean value of a slate; NaN only where the verdict is `do not use`.
-        se: standard error, clustered by session.
-        low: lower end of the interval.
+        se: standard error, clustered by session; for `dm` without the error of the reward model.
+        low: lower end of the interval, which for `dm` reaches as far as the model's weighted error on the log.
         high: upper end of the interval.
         ess: effective sample size in slates; NaN for `dm`, which uses no weights.
         max_weight: largest importance weight; NaN for `dm`.
@@ -45,6 +50,31 @@ class Estimate:
     mean_weight: float
     verdict: Level
     reason: str
+
+
+@dataclass(frozen=True)
+class Lead:
+    """How much more `policy` promises than `against`, both judged by one estimator from the same log.
+
+    Attributes:
+        policy: the policy with the highest estimate.
+        against: another one.
+        estimator: of both.
+        objective: of the difference.
+        mean: the difference of the estimates.
+        se: its standard error, paired and clustered by session.
+        low: lower end of its interval.
+        high: upper end.
+    """
+
+    policy: str
+    against: str
+    estimator: str
+    objective: str
+    mean: float
+    se: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +110,7 @@ class Evaluation:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The same for JSON: plain numbers, None for NaN."""
+        """The same for JSON, with `leads`: plain numbers, None for NaN."""
         return {
             "level": self.level,
             "n_slates": self.n_slates,
@@ -89,17 +119,52 @@ class Evaluation:
             "seed": self.seed,
             "objectives": list(self.objectives),
             "estimates": [_without_nan(asdict(estimate)) for estimate in self.estimates],
+            "differences": [_without_nan(asdict(lead)) for lead in self.leads()],
             "warnings": {policy: list(sentences) for policy, sentences in self.warnings.items()},
         }
 
-    def difference(self, policy: str, baseline: str, estimator: str = "dr") -> Interval:
+    def difference(self, policy: str, baseline: str, estimator: str = "dr", level: float | None = None) -> Interval:
         """How much more `policy` promises than `baseline`, paired on the same log, for every objective.
 
+        Args:
+            policy: name of a policy.
+            baseline: name of another.
+            estimator: of both; not `dm`, whose model may err differently on the two.
+            level: of the interval, that of the evaluation by default.
+
         Raises:
-            ValueError: if a policy or the estimator was not evaluated.
+            ValueError: if a policy or the estimator was not evaluated, or it is `dm`.
         """
         parts = [self._terms_of(name, estimator) for name in (policy, baseline)]
-        return difference(parts[0], parts[1], self.resamples, self.level)
+        if estimator == "dm":
+            raise ValueError(
+                "the difference of two dm estimates has no honest interval: the reward model may err differently on "
+                "the two policies. Choose dr."
+            )
+        return difference(parts[0], parts[1], self.resamples, self.level if level is None else level)
+
+    def leads(self) -> list[Lead]:
+        """How far the policy of the highest usable reward is ahead of each other usable one; empty with fewer than 2.
+
+        All by one estimator, that with the most usable policies (then the first of `PREFERRED`); `dm` is left out.
+        The intervals hold together: each of g comparisons has the level 1 - (1 - level) / g (Bonferroni).
+        """
+        total = self.objectives[-1]
+        usable = {name: self._usable(name, total) for name in PREFERRED if name != "dm"}
+        estimator = max(usable, key=lambda name: len(usable[name]))  # the first of the largest
+        first, *others = usable[estimator] or [""]
+        level = 1 - (1 - self.level) / max(1, len(others))
+        found = []
+        for other in others:
+            interval = self.difference(first, other, estimator, level)
+            mean, se, low, high = (float(x[-1]) for x in (interval.value, interval.se, interval.low, interval.high))
+            found.append(Lead(first, other, estimator, total, mean, se, low, high))
+        return found
+
+    def _usable(self, estimator: str, objective: str) -> list[str]:
+        """Policies with a usable estimate, the highest first."""
+        own = [e for e in self.estimates if (e.estimator, e.objective) == (estimator, objective)]
+        return [e.policy for e in sorted(own, key=lambda e: -e.value) if e.verdict != "do not use"]
 
     def _terms_of(self, policy: str, estimator: str) -> Terms:
         if (policy, estimator) not in self.terms:

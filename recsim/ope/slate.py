@@ -99,8 +99,8 @@ def snrips(reward: ArrayLike, target: ArrayLike, logged: ArrayLike) -> Terms:
 def dm(model_target: ArrayLike) -> Terms:
     """Direct method: (1/n) sum_i sum_k q_k(x_i, pi_e), the reward model's value of what the target policy would show.
 
-    Uses no weights and no reward of the slate itself: as biased as the reward model, and its interval does not show
-    that.
+    Uses no weights and no reward of the slate itself: as biased as the reward model, which its own spread does not
+    show (`recsim.ope.evaluate` widens its interval by the weighted error of the model on the log).
 
     Source: Dudik et al. 2014, "Doubly robust policy evaluation and optimization", section 3.
 

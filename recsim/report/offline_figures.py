@@ -67,7 +67,7 @@ def effective_sizes(run: Run) -> Figure | None:
                 "x": [max(row.ess or 0.0, 1.0) for row in mine],
                 "y": [label(row.policy) for row in mine],
                 "text": [compact(row.ess) for row in mine],
-                "hovertemplate": "%{y}: worth %{text} slates<extra>" + label(kind) + "</extra>",
+                "hovertemplate": "%{y}: %{text} effective slates<extra>" + label(kind) + "</extra>",
                 "marker": {
                     "symbol": ("circle", "diamond-open", "square", "cross")[number % 4],
                     "color": ("@accent", "@ink", "@muted", "@caution")[number % 4],

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recsim.report.format import decimals, ends, listed, number
+from recsim.ope import PREFERRED
+from recsim.report.format import decimals, ends, listed, number, percent, telling
 from recsim.report.read import Run
-from recsim.report.results import REWARD, Estimate
+from recsim.report.results import REWARD, Difference, Estimate, Lead
 
-# Which estimate speaks for a policy: that with the best verdict, then the first in this order.
-PREFERRED = ("dr", "snrips", "rips", "snsips", "sips", "dm")
 VERDICTS = ("trust", "caution", "do not use")
 
 
@@ -28,15 +27,14 @@ def log_alone(run: Run) -> str:
     best = run.shippable[0].name
     spoken = {policy.name: speaker(run, policy.name) for policy in run.shippable}
     judged = {name: estimate for name, estimate in spoken.items() if estimate is not None}
-    usable = {name: e for name, e in judged.items() if e.verdict != "do not use"}
     if not judged:
         return "This run has no offline estimates."
-    silent = [name for name in judged if name not in usable]
-    if best not in usable:
+    silent = [name for name, estimate in judged.items() if estimate.verdict == "do not use"]
+    if best not in judged or best in silent:
         reason = f" The mildest reason: {judged[best].reason}" if best in judged else ""
         others = [name for name in silent if name != best]
         return f"No. The log has no usable estimate of {best}.{reason}{_silent(others, also=True)}"
-    return f"{_pointed(best, usable)}{_silent(silent)}{_other_question(run)}"
+    return f"{_pointed(run, best)}{_silent(silent)}{_other_question(run)}"
 
 
 def speaker(run: Run, policy: str, objective: str = REWARD) -> Estimate | None:
@@ -50,38 +48,40 @@ def speaker(run: Run, policy: str, objective: str = REWARD) -> Estimate | None:
     )
 
 
-def coverage(run: Run) -> str:
-    """For each verdict, how many offline intervals of the reward hold the true value; "" where none can be checked."""
-    parts = []
-    for verdict in VERDICTS:
-        checked = [e.covers for e in run.metrics.offline if e.objective == REWARD and e.verdict == verdict]
-        known = [covers for covers in checked if covers is not None]
-        if known:
-            parts.append(f"{sum(known)} of {len(known)} marked “{verdict}”")
-    return f"The true value lies in the intervals of {listed(parts)}." if parts else ""
-
-
-def _pointed(best: str, usable: dict[str, Estimate]) -> str:
-    order = sorted(usable.values(), key=lambda e: -(e.value or 0.0))
-    top, others = order[0], [e for e in order if e.policy != best]
-    if top.policy != best:
-        return f"No. The highest usable estimate is that of {top.policy} ({_estimate(top)}); {best} wins in truth."
-    if not others:
-        return f"No. {best} is the only policy of which it has a usable estimate ({_estimate(top)})."
-    rival = others[0]
-    if top.low is None or rival.high is None or top.low <= rival.high:
+def _pointed(run: Run, best: str) -> str:
+    """Which policy the paired differences of one estimator point to, and how clearly."""
+    leads = [lead for lead in run.metrics.offline_differences if lead.objective == REWARD]
+    if not leads:
+        return "No. No two policies have usable estimates by the same weighted estimator, so the log compares none."
+    top, estimator = leads[0].policy, leads[0].estimator
+    rivals = {lead.against: lead for lead in leads}
+    if top != best and best not in rivals:
+        return f"No. By {estimator}, which can compare most policies, there is no usable estimate of {best}."
+    if top != best:
+        return f"No. By {estimator}, {top} is ahead of {best} by {_gain(run, rivals[best])}; in truth {best} leads."
+    ties = [lead for lead in leads if lead.low <= 0]
+    closest = min(ties or leads, key=lambda lead: lead.low)
+    if ties:
+        names = listed([lead.against for lead in ties], "or")
         return (
-            f"Only as a hint. {best} has the highest usable estimate ({_estimate(top)}), "
-            f"but its interval overlaps with that of {rival.policy} ({_estimate(rival)})."
+            f"Only as a hint. By {estimator}, {best} comes first but cannot be told from {names}: "
+            f"it is ahead of {closest.against} by {_gain(run, closest)}."
         )
-    return (
-        f"Yes. {best} has the highest usable estimate ({_estimate(top)}), clear of {rival.policy} ({_estimate(rival)})."
-    )
+    others = "" if len(leads) == 1 else " and clear of every other policy that can be compared"
+    weak = [e for name in (best, closest.against) for e in run.estimates(name) if e.estimator == estimator]
+    answer = "Yes, with caution" if any(e.verdict == "caution" for e in weak) else "Yes"
+    return f"{answer}. By {estimator}, {best} is ahead of {closest.against} by {_gain(run, closest)}{others}."
 
 
-def _estimate(estimate: Estimate) -> str:
-    places = decimals([estimate.se])
-    return f"{number(estimate.value, places)}, {ends(estimate, places)}, marked “{estimate.verdict}”"
+def _gain(run: Run, lead: Lead) -> str:
+    places = telling(lead, decimals([lead.se]))
+    return f"{number(lead.mean, places)} a slate ({paired(run, lead, len(run.metrics.offline_differences), places)})"
+
+
+def paired(run: Run, difference: Difference, comparisons: int, places: int) -> str:
+    """The interval of a paired difference that is one of several, in words."""
+    adjusted = f", adjusted for {comparisons} comparisons," if comparisons > 1 else ""
+    return f"paired {percent(run.metrics.level, 0)} interval{adjusted} {ends(difference, places)}"
 
 
 def _silent(names: Sequence[str], also: bool = False) -> str:

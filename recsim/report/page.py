@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from recsim.ope import PREFERRED
 from recsim.report import figures, offline_figures, offline_sentences, sentences, tables
+from recsim.report.budgets import budgets
 from recsim.report.chart import Figure
 from recsim.report.curve_figure import learning_curve
 from recsim.report.format import compact, percent
@@ -54,8 +56,8 @@ def render(run: Run, catalog: Catalog | None = None) -> str:
         metrics=run.metrics,
         headline=sentences.headline(run),
         points=sentences.points(run),
-        coverage=offline_sentences.coverage(run),
-        preferred=offline_sentences.PREFERRED,
+        budgets=budgets(run),
+        preferred=PREFERRED,
         estimators=offline_sentences.ESTIMATORS,
         tables={
             "policies": tables.policies(run),

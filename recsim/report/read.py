@@ -37,7 +37,7 @@ class Run:
     Attributes:
         metrics: what was found.
         config_text: `config.yaml` as it stands there.
-        catalog: what the config names as its catalogue: a name, a path, or something else that has no pictures.
+        config: what it says.
         manifest: what made the run.
         curve: learning curves, None where nothing learned by acting.
         examples: example slates, None where none were written.
@@ -47,12 +47,23 @@ class Run:
 
     metrics: Metrics
     config_text: str
-    catalog: Any
+    config: dict[str, Any]
     manifest: Manifest
     curve: tuple[CurvePoint, ...] | None
     examples: tuple[Example, ...] | None
     timings: dict[str, float]
     files: tuple[tuple[str, str], ...]
+
+    @property
+    def catalog(self) -> Any:
+        """What the config names as its catalogue: a name, a path, or something else that has no pictures."""
+        return self.config.get("catalog")
+
+    @property
+    def logging_policy(self) -> str:
+        """The policy of the log, as it reads within a sentence."""
+        name = self.metrics.log.policy
+        return "the policy in production" if name == "production" else name
 
     @property
     def ranked(self) -> list[PolicyResult]:
@@ -93,7 +104,7 @@ def read_run(path: Path) -> Run:
     return Run(
         metrics=metrics,
         config_text=config_text,
-        catalog=config.get("catalog"),
+        config=config,
         manifest=_checked(path / "manifest.json", TypeAdapter(Manifest), _json(path / "manifest.json")),
         curve=_curve(path / "learning_curve.parquet"),
         examples=_optional(path / "examples.json", TypeAdapter(tuple[Example, ...])),

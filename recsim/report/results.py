@@ -86,6 +86,12 @@ class Difference(Interval):
     objective: str
 
 
+class Lead(Difference):
+    """How much more a slate of `policy` promises than one of `against`, both by one estimator from the same log."""
+
+    estimator: str
+
+
 class Estimate(Result):
     """An offline estimate of one objective of one policy; `truth` is what it should have found."""
 
@@ -103,16 +109,17 @@ class Estimate(Result):
     reason: str
     truth: Measured = None
 
-    @property
-    def covers(self) -> bool | None:
-        """Whether the interval holds the truth; None where either is undefined."""
-        if self.low is None or self.high is None or self.truth is None:
-            return None
-        return self.low <= self.truth <= self.high
-
 
 class Metrics(Result):
-    """The whole of `metrics.json`."""
+    """The whole of `metrics.json`.
+
+    Attributes:
+        differences: every policy against the baseline, each interval of the run's level.
+        best: the policy with the highest return, oracles left out, against every other; together of the run's level.
+        offline: estimates from the log.
+        offline_differences: the policy with the highest estimate against every other that can be compared with it;
+            together of the run's level.
+    """
 
     schema_version: Literal[1] = Field(alias="schema")
     name: str
@@ -128,7 +135,9 @@ class Metrics(Result):
     log: LogFact
     policies: Annotated[tuple[PolicyResult, ...], Field(min_length=1)]
     differences: tuple[Difference, ...] = ()
+    best: tuple[Difference, ...] = ()
     offline: tuple[Estimate, ...] = ()
+    offline_differences: tuple[Lead, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

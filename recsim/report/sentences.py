@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recsim.report.format import compact, decimals, ends, listed, number, percent, signed, telling
-from recsim.report.offline_sentences import PREFERRED, log_alone, speaker
+from recsim.report.format import compact, decimals, listed, number, percent, signed, telling
+from recsim.report.offline_sentences import log_alone, paired, speaker
 from recsim.report.read import Run
 from recsim.report.results import REWARD, Difference, PolicyResult
 
-__all__ = ["PREFERRED", "Point", "deciding_difference", "headline", "points", "return_of", "speaker"]
+__all__ = ["Point", "deciding_difference", "headline", "points", "return_of", "speaker"]
 
 
 @dataclass(frozen=True)
@@ -22,21 +22,21 @@ class Point:
 
 
 def headline(run: Run) -> str:
-    """Which policy to choose, by how much, in one sentence."""
+    """Which policy to choose, by how much, in one sentence; one wins only if it is told apart from every other."""
     if not run.shippable:
         return "Only oracles were run: they see what no policy can see, so there is nothing to choose from."
     best = run.shippable[0]
-    difference = deciding_difference(run)
+    difference, ties = deciding_difference(run), tied(run)
     earns = f"{return_of(run, best)} a session"
     if difference is None:
         return f"{best.name} has the highest true return, {earns}; it was compared with nothing."
-    rival = difference.against if best.name == difference.policy else difference.policy
     places = telling(difference, decimals([difference.se]))
-    gain = abs(difference.mean)
-    interval = _interval(run, difference, places, flip=best.name != difference.policy)
-    if difference.low <= 0 <= difference.high:
-        return f"No clear winner: {best.name} ({earns}) and {rival} differ by {number(gain, places)} ({interval})."
-    return f"{best.name} wins: {earns}, {number(gain, places)} more than {rival} ({interval})."
+    interval = paired(run, difference, len(_leads(run)), places)
+    than = "" if ties == [difference.against] else f" than {difference.against}"
+    gain = f"{number(difference.mean, places)} more{than} ({interval})"
+    if ties:
+        return f"{best.name} leads, but cannot be told from {listed(ties, 'or')}: {earns}, {gain}."
+    return f"{best.name} wins: {earns}, {gain}."
 
 
 def points(run: Run) -> list[Point]:
@@ -48,32 +48,40 @@ def points(run: Run) -> list[Point]:
         Point("Would the log alone have told", log_alone(run)),
         Point("What it trades", trades(run)),
         Point("What would change the answer", tipping_weights(run)),
-        Point("How much is left", room(run)),
+        Point("Beside the oracle", room(run)),
     ]
     return [point for point in found if point.text]
 
 
 def deciding_difference(run: Run, objective: str = REWARD) -> Difference | None:
-    """The paired difference that decides: best policy against baseline, or the next best where those are one."""
-    best = run.shippable[0].name if run.shippable else None
-    rivals = [policy.name for policy in run.shippable[1:]]
-    candidate = best if best != run.baseline else (rivals[0] if rivals else None)
-    return next((d for d in run.metrics.differences if d.policy == candidate and d.objective == objective), None)
+    """The paired difference of the best policy and the baseline, or the next best where it is the baseline itself."""
+    names = [policy.name for policy in run.shippable]
+    rivals = [run.baseline] if run.baseline in names[1:] else names[1:]
+    found = {lead.against: lead for lead in _leads(run, objective)}
+    return next((found[name] for name in rivals if name in found), None)
+
+
+def tied(run: Run) -> list[str]:
+    """The policies from which the best cannot be told: the interval of their difference reaches 0."""
+    return [lead.against for lead in sorted(_leads(run), key=lambda lead: lead.mean) if lead.low <= 0]
 
 
 def how_sure(run: Run) -> str:
-    """What the interval of the deciding difference means, and for whom it holds."""
-    difference = deciding_difference(run)
-    users = f"the same {run.metrics.n_users:,} simulated users with the same luck"
+    """What the intervals of the best policy's differences mean, and for whom they hold."""
+    users = f"Every policy served the same {run.metrics.n_users:,} simulated users with the same luck"
     caveat = "The interval says nothing about chance in training, and real users are not these simulated ones."
-    if difference is None:
-        return f"Every policy served {users}. {caveat}"
-    if difference.low <= 0 <= difference.high:
-        text = f"Every policy served {users}, and still the interval of the difference includes 0."
+    leads, ties = _leads(run), tied(run)
+    if not leads:
+        return f"{users}. {caveat}"
+    if ties:
+        what = "intervals of the differences" if len(ties) > 1 else "interval of the difference"
+        text = f"{users}, and still the {what} to {listed(ties)} {'include' if len(ties) > 1 else 'includes'} 0."
         return f"{text} More users would narrow it. {caveat}"
-    errors = abs(difference.mean) / difference.se if difference.se > 0 else None
-    far = "" if errors is None else f": the difference is {compact(round(errors, 1))} standard errors from 0"
-    return f"Every policy served {users}{far}. {_runner_up(run)}{caveat}"
+    closest = min(leads, key=lambda lead: lead.mean)
+    places = telling(closest, decimals([closest.se]))
+    errors = f", {compact(round(closest.mean / closest.se, 1))} standard errors" if closest.se > 0 else ""
+    behind = f"{number(closest.mean, places)} behind ({paired(run, closest, len(leads), places)}){errors}"
+    return f"{users}. The closest rival, {closest.against}, is {behind}. {caveat}"
 
 
 def trades(run: Run) -> str:
@@ -110,13 +118,16 @@ def tipping_weights(run: Run) -> str:
 
 
 def room(run: Run) -> str:
-    """How far the best policy is from the oracle that sees the hidden state."""
+    """How the best policy compares with the oracle that sees the hidden state but does not plan."""
     oracles = [policy for policy in run.ranked if policy.is_oracle]
     best = run.shippable[0]
     if not oracles or oracles[0].truth[REWARD].mean <= 0:
         return ""
     share = best.truth[REWARD].mean / oracles[0].truth[REWARD].mean
-    return f"{best.name} earns {percent(share, 0)} of what {oracles[0].name} earns, which sees the hidden interests."
+    return (
+        f"{best.name} earns {percent(share, 0)} of what {oracles[0].name} earns, which sees the hidden interests but "
+        "does not plan for later slates; it is no upper bound."
+    )
 
 
 def warnings_by_subject(run: Run) -> dict[str, list[str]]:
@@ -137,27 +148,9 @@ def return_of(run: Run, policy: PolicyResult) -> str:
     return number(policy.truth[REWARD].mean, decimals(p.truth[REWARD].se for p in run.metrics.policies))
 
 
-def _interval(run: Run, difference: Difference, places: int, flip: bool = False) -> str:
-    shown = difference
-    if flip:
-        shown = difference.model_copy(update={"low": -difference.high, "high": -difference.low})
-    return f"paired {percent(run.metrics.level, 0)} interval {ends(shown, places)}"
-
-
-def _runner_up(run: Run) -> str:
-    """Whether the order of the two best is settled, where neither is the baseline; "" where that is no question."""
-    if len(run.shippable) < 2 or run.baseline in [policy.name for policy in run.shippable[:2]]:
-        return ""
-    first, second = (
-        next((d for d in run.metrics.differences if d.policy == policy.name and d.objective == REWARD), None)
-        for policy in run.shippable[:2]
-    )
-    if first is None or second is None or second.high < first.low:
-        return ""
-    return (
-        f"But {second.policy} is close behind: its own interval against {second.against} overlaps with that of "
-        f"{first.policy}, so the order of these two is open. "
-    )
+def _leads(run: Run, objective: str = REWARD) -> list[Difference]:
+    """The best policy against every other."""
+    return [lead for lead in run.metrics.best if lead.objective == objective]
 
 
 def _tip(

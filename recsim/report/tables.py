@@ -111,13 +111,12 @@ def estimates(run: Run) -> Table | None:
     rows = []
     for e in run.metrics.offline:
         note = f"{compact(e.low)} to {compact(e.high)}"
-        covers = {True: "in the interval", False: "outside the interval", None: ""}[e.covers]
         cells = (
             Cell(e.policy, order=e.policy),
             Cell(e.estimator, order=e.estimator),
             Cell(e.objective, order=e.objective),
             Cell(compact(e.value), note, e.value),
-            Cell(compact(e.truth), covers, e.truth),
+            Cell(compact(e.truth), order=e.truth),
             Cell(compact(e.ess), order=e.ess),
             Cell(compact(e.max_weight), order=e.max_weight),
             Cell(compact(e.mean_weight), order=e.mean_weight),

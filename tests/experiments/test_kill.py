@@ -72,14 +72,15 @@ def test_killed_again_and_again(smoke_file: Path, smoke_run: Path, tmp_path: Pat
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is another thing on Windows")
 def test_ctrl_c_says_how_to_go_on(smoke_file: Path, tmp_path: Path) -> None:
-    out = tmp_path / "interrupted"
-    process = start(smoke_file, out)
+    out, long = tmp_path / "interrupted", tmp_path / "long.yaml"
+    long.write_text(smoke_file.read_text().replace("n_users: 40, n_boot", "n_users: 1_000_000, n_boot"))
+    process = start(long, out)
     while finished(out) < 3 and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     last = errors.decode().splitlines()[-1]
-    assert last == (f"Interrupted; finished stages are kept. Go on with: recsim run {smoke_file} --out {out} --resume")
+    assert last == (f"Interrupted; finished stages are kept. Go on with: recsim run {long} --out {out} --resume")
     assert "Traceback" not in errors.decode()
     assert_whole(out)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recsim.ope import Resamples, bootstrap, overlap_of, prefix_weight, sips, verdict_of, warnings_of
-from recsim.ope.diagnostics import Overlap, model_verdict
+from recsim.ope.diagnostics import Overlap, harmonic_ess, model_verdict
 
 GOOD = Overlap(
     n_slates=10_000,
@@ -67,9 +67,9 @@ def test_no_weight_at_all_and_huge_weights():
 @pytest.mark.parametrize(
     ("change", "level", "reason"),
     [
-        ({}, "trust", r"worth 4,000 slates of this policy"),
-        ({"ess": 2.0}, "do not use", r"10,000 logged slates are worth only 2.0 of its own"),
-        ({"ess": 300.0}, "caution", r"worth only 300.0 .* the interval may be too narrow"),
+        ({}, "trust", r"effective sample size 4,000 slates"),
+        ({"ess": 2.0}, "do not use", r"effective sample size 2.0 of 10,000 logged slates, fewer than 50"),
+        ({"ess": 300.0}, "caution", r"effective sample size 300.0 .* the interval may be too narrow"),
         ({"largest_share": 0.4}, "do not use", r"one logged slate carries 40% of all weight"),
         ({"largest_share": 0.1}, "caution", r"one logged slate carries 10% of all weight: the estimate leans on it"),
         (
@@ -79,7 +79,7 @@ def test_no_weight_at_all_and_huge_weights():
         ),
         ({"mean": 0.9}, "caution", r"average weight is 0.9"),
         ({"mean": 1.6}, "do not use", r"the logged propensities are not those that were in force"),
-        ({"mean": 0.5, "mean_se": 0.3}, "trust", r"worth"),
+        ({"mean": 0.5, "mean_se": 0.3}, "trust", r"no single slate"),
         ({"mean": 0.0, "ess": 0.0}, "do not use", r"never show any of the logged slates"),
         ({"n_sessions": 12}, "caution", r"the log has 12 sessions; intervals from fewer than 50 are too narrow"),
         ({"ess": 300.0, "mean": 0.5}, "do not use", r"average weight"),  # the worst problem decides
@@ -99,11 +99,22 @@ def test_verdicts_on_draws_and_rewards():
     assert (rare.level, rare.reason) == ("caution", "only 4 sessions have any of it in slates that count.")
 
 
+def test_positions_share_an_effective_size():
+    assert harmonic_ess(np.array([100.0, 100.0]), np.array([0.3, 0.7])) == pytest.approx(100)
+    assert harmonic_ess(np.array([60.0, 20.0]), np.array([0.75, 0.25])) == pytest.approx(1 / (0.75 / 60 + 0.25 / 20))
+    assert harmonic_ess(np.array([100.0, 0.0]), np.array([1.0, 0.0])) == pytest.approx(100)  # earns nothing there
+    assert harmonic_ess(np.array([100.0, 0.0]), np.array([0.9, 0.1])) == 0.0
+
+
 def test_the_reward_model_alone_is_never_trusted():
-    assert model_verdict(GOOD, 0.01, 0.01).level == "caution"
+    assert model_verdict(GOOD, 0.0, 0.001).level == "caution"
     assert model_verdict(GOOD, 0.3, 0.2).level == "caution"  # within its error
+    assert model_verdict(GOOD, 0.09, 0.01).level == "caution"  # clear, but small
     biased = model_verdict(GOOD, -0.3, 0.02)
-    assert (biased.level, biased.reason[:50]) == ("do not use", "the reward model misses the logged rewards by -30%")
+    assert (biased.level, biased.reason) == (
+        "do not use",
+        "the reward model is off by -30% ± 2% where the log can check it for this policy.",
+    )
     assert model_verdict(replace(GOOD, ess=3.0), 0.0, 0.01).level == "do not use"
 
 

@@ -83,9 +83,9 @@ def test_dr_is_tighter_than_weights_alone(evaluation):
 def test_a_policy_far_from_the_log_is_refused_in_words(evaluation):
     frame = evaluation.to_frame().query("policy == 'greedy' and estimator == 'sips'")
     assert set(frame["verdict"]) == {"do not use"}
-    assert frame["reason"].str.contains("worth only").all()
+    assert frame["reason"].str.contains("effective sample size").all()
     assert any(
-        sentence.startswith("greedy, whole slates: the 1,200 logged") for sentence in evaluation.warnings["greedy"]
+        sentence.startswith("greedy, whole slates: effective sample size") for sentence in evaluation.warnings["greedy"]
     )
 
 
@@ -158,6 +158,47 @@ def test_paired_difference(world, evaluation):
         ValueError, match=r"policy 'nobody' with estimator 'dr' was not evaluated; choose from policies beh"
     ):
         evaluation.difference("nobody", "target")
+    with pytest.raises(ValueError, match="the difference of two dm estimates has no honest interval"):
+        evaluation.difference("target", "behaviour", "dm")
+    wide = evaluation.difference("target", "behaviour", level=0.99)
+    assert (wide.value == interval.value).all()
+    assert (wide.high > interval.high).all()
+
+
+def test_leads_are_paired_differences_by_one_estimator(evaluation):
+    (lead,) = evaluation.leads()  # of greedy there is no usable estimate by weights
+    assert {lead.policy, lead.against} == {"target", "behaviour"}
+    assert (lead.estimator, lead.objective) == ("dr", "reward")
+    interval = evaluation.difference(lead.policy, lead.against)
+    assert (lead.mean, lead.low, lead.high) == (interval.value[2], interval.low[2], interval.high[2])
+    assert lead.mean > 0
+    assert evaluation.to_dict()["differences"][0]["mean"] == lead.mean
+
+
+def test_leads_hold_together(world, tiny_log, features):
+    third = replace(world.target, name="third", table=world.behaviour.table * 0.9)
+    found = evaluate(tiny_log, [world.target, world.behaviour, third], features=features, seed=0)
+    leads = found.leads()
+    assert len(leads) == 2
+    for lead in leads:
+        assert lead.low == found.difference(lead.policy, lead.against, level=0.975).low[2]  # 1 - 0.05 / 2
+    assert evaluate(tiny_log, [world.target], features=features, seed=0).leads() == []
+    nowhere = evaluate(tiny_log[:60], [world.greedy], features=features, seed=0)
+    assert nowhere.leads() == []
+
+
+def test_the_interval_of_the_direct_method_holds_the_models_error(world, tiny_log, evaluation):
+    """A model that knows nothing of the items misses by what DR corrects, and its interval says so."""
+    blind = evaluate(
+        tiny_log, [world.target], features=lambda x, slate: np.zeros((*slate.shape, 1), np.float32), seed=0
+    )
+    rows = blind.to_frame().query("objective == 'click'").set_index("estimator")
+    miss = abs(rows.loc["dm", "value"] - rows.loc["dr", "value"])
+    assert miss > 3 * rows.loc["dm", "se"]
+    assert rows.loc["dm", "low"] < rows.loc["dm", "value"] - miss
+    assert rows.loc["dm", "high"] > rows.loc["dm", "value"] + miss
+    assert rows.loc["dm", "low"] < world.truth(world.target)[0] < rows.loc["dm", "high"]
+    assert "the reward model is off by" in rows.loc["dm", "reason"]
 
 
 def test_progress_counts_up_to_the_end(world, tiny_log, features):

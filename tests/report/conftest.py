@@ -35,6 +35,11 @@ policies:
 - kind: uniform
 - kind: ppo
   timesteps: 100000
+- kind: linucb
+  n_users: 300
+- kind: static_fusion
+launch_log:
+  n_users: 500
 """
 
 
@@ -71,7 +76,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 def metrics() -> dict[str, Any]:
     """The content of metrics.json."""
     sessions = {name: _sessions(*numbers) for name, _, *numbers in POLICIES}
-    base = sessions["static fusion"]
+    base, best = sessions["static fusion"], sessions["ppo"]
     return {
         "schema": 1,
         "name": "spring test",
@@ -95,6 +100,16 @@ def metrics() -> dict[str, Any]:
             for name, own in sessions.items()
             if name != "static fusion"
             for key in ("reward", *OBJECTIVES)
+        ],
+        "best": [
+            {"policy": "ppo", "against": name, "objective": key, **asdict(paired_interval(best[key], own[key], 0.9875))}
+            for name, own in sessions.items()
+            if name not in ("ppo", "myopic oracle")
+            for key in ("reward", *OBJECTIVES)
+        ],
+        "offline_differences": [
+            {"policy": "ppo", "against": "static fusion", "estimator": "dr", "objective": "reward"}
+            | {"mean": 0.2, "se": 0.05, "low": 0.1, "high": 0.3}
         ],
         "offline": [e for name, *_, value in POLICIES if name in OVERLAP for e in _estimates(name, value)],
         "warnings": [
@@ -183,14 +198,14 @@ def _estimate(name: str, estimator: str, objective: str, truth: float, ess: floa
     se = 0.05 * truth if ess is None else truth * 4 / np.sqrt(max(ess, 1.0))
     miss = (0.4, -0.6, 0.9, 0.3, 3.0, -0.2)[place]
     value: float | None = truth + miss * se
-    verdict, reason = "trust", f"the log is worth {ess} slates of this policy, no single slate dominates."
+    verdict, reason = "trust", f"effective sample size {ess} slates, and no single slate dominates."
     if ess is None:
         verdict, reason = "caution", "the value rests on the reward model alone."
     elif ess < 50:
-        verdict, reason = "do not use", f"the 12,345 logged slates are worth only {ess} of its own."
+        verdict, reason = "do not use", f"effective sample size {ess} of 12,345 logged slates."
         value = None if ess == 0 else truth * (9.0 if estimator == "sips" else 0.1)
     elif ess < 500:
-        verdict, reason = "caution", f"the 12,345 logged slates are worth only {ess} of its own, fewer than 500."
+        verdict, reason = "caution", f"effective sample size {ess} of 12,345 logged slates, fewer than 500."
     ends = (None, None) if value is None else (value - 1.96 * se, value + 1.96 * se)
     weight = {"max_weight": None, "mean_weight": None} if ess is None else {"max_weight": 52.3, "mean_weight": 0.97}
     part = {"policy": name, "estimator": estimator, "objective": objective, "value": value, "se": se, "truth": truth}

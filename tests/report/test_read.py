@@ -125,7 +125,7 @@ def test_example_with_an_answer_too_few(make_run: MakeRun) -> None:
 def test_undefined_numbers_become_none(make_run: MakeRun, metrics: dict[str, Any]) -> None:
     estimate = metrics["offline"][0] | {"value": float("nan"), "low": None, "high": float("inf")}
     found = read_run(make_run(metrics=metrics | {"offline": [estimate]})).metrics.offline[0]
-    assert (found.value, found.low, found.high, found.covers) == (None, None, None, None)
+    assert (found.value, found.low, found.high) == (None, None, None)
 
 
 def test_replace_text_cannot_leave_half_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

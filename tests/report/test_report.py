@@ -113,6 +113,11 @@ def test_every_part_is_there(page_of: Callable[..., Page]) -> None:
     assert [attributes["id"] for tag, attributes in page.tags if tag == "section"] == sections
     for words in ("ppo wins", "popularity, whole slates", "numpy 2.4.6", "timesteps: 100000", "launch log 1.23 s"):
         assert words in page.text
+    assert (
+        "with their training: ppo on 100,000 slates of its own, linucb on 300 sessions of its own and static fusion on "
+        "500 sessions of the launch log, as in the config"
+    ) in page.text
+    assert "is no test of the intervals" in page.text
     assert "metrics.json" in page.attributes("href")
 
 
@@ -158,13 +163,23 @@ def test_run_without_learners_has_an_empty_curve(page_of: Callable[..., Page]) -
     assert "has no learning curve" in page_of(curve=empty).text
 
 
+def test_the_policy_in_production_reads_well(page_of: Callable[..., Page], metrics: dict[str, Any]) -> None:
+    text = page_of(metrics=metrics | {"log": metrics["log"] | {"policy": "production"}}).text
+    assert "in the situations into which the policy in production led its users?" in text
+    assert "1,000 logged sessions of the policy in production say" in text
+
+
+def test_config_that_tells_no_budgets(page_of: Callable[..., Page]) -> None:
+    assert "with their training" not in page_of(config="name: odd\npolicies: [1, {kind: linucb}]\n").text
+
+
 def test_run_of_one_policy(page_of: Callable[..., Page], metrics: dict[str, Any]) -> None:
-    one = metrics | {"policies": metrics["policies"][:1], "differences": [], "offline": []}
+    one = metrics | {"policies": metrics["policies"][:1], "differences": [], "best": [], "offline": []}
     assert "it was compared with nothing" in page_of(metrics=one).text
 
 
 def test_run_of_an_oracle_alone(page_of: Callable[..., Page], metrics: dict[str, Any]) -> None:
-    one = metrics | {"policies": metrics["policies"][-1:], "differences": [], "offline": []}
+    one = metrics | {"policies": metrics["policies"][-1:], "differences": [], "best": [], "offline": []}
     assert "Only oracles were run" in page_of(metrics=one).text
 
 

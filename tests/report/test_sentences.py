@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recsim.report.offline_sentences import coverage, log_alone, speaker
+from recsim.report.offline_sentences import log_alone, speaker
 from recsim.report.read import Run, read_run
 from recsim.report.sentences import headline, how_sure, points, room, tipping_weights, trades, warnings_by_subject
 
@@ -27,6 +27,10 @@ def policy(name: str, click: float, novelty: float, slate: float | None = None, 
 
 def difference(name: str, objective: str, mean: float, se: float = 0.5, against: str = "old") -> dict[str, Any]:
     return {"policy": name, "against": against, "objective": objective, **interval(mean, se)}
+
+
+def lead(name: str, against: str, mean: float) -> dict[str, Any]:
+    return difference(name, "reward", mean, se=0.25, against=against) | {"estimator": "dr"}
 
 
 def estimate(
@@ -63,53 +67,65 @@ OLD, NEW, RISKY = policy("old", 4.0, 1.0), policy("new", 7.0, 0.5), policy("risk
 
 
 def test_headline_of_a_winner(build: Callable[..., Run]) -> None:
-    run = build([OLD, NEW], differences=[difference("new", "reward", 2.0)])
+    run = build([OLD, NEW], best=[difference("new", "reward", 2.0)])
     assert headline(run) == "new wins: 8.00 a session, 2.0 more than old (paired 90% interval 1.0 to 3.0)."
 
 
 def test_headline_without_a_clear_winner(build: Callable[..., Run]) -> None:
-    run = build([OLD, NEW], differences=[difference("new", "reward", 2.0, se=1.5)])
-    assert (
-        headline(run)
-        == "No clear winner: new (8.00 a session) and old differ by 2.0 (paired 90% interval −1.0 to 5.0)."
+    run = build([OLD, NEW], best=[difference("new", "reward", 2.0, se=1.5)])
+    assert headline(run) == (
+        "new leads, but cannot be told from old: 8.00 a session, 2.0 more (paired 90% interval −1.0 to 5.0)."
     )
-    assert "interval of the difference includes 0" in how_sure(run)
+    assert "interval of the difference to old includes 0" in how_sure(run)
 
 
-def test_headline_where_the_baseline_wins_turns_the_interval_round(build: Callable[..., Run]) -> None:
-    run = build([OLD, policy("new", 1.0, 0.5)], differences=[difference("new", "reward", -4.0)])
+def test_a_winner_must_be_told_from_every_other(build: Callable[..., Run]) -> None:
+    found = [difference("new", "reward", 2.0), difference("new", "reward", 0.4, against="risky")]
+    run = build([OLD, NEW, RISKY], best=found, baseline="old")
+    assert headline(run) == (
+        "new leads, but cannot be told from risky: 8.00 a session, 2.0 more than old "
+        "(paired 90% interval, adjusted for 2 comparisons, 1.0 to 3.0)."
+    )
+    assert "interval of the difference to risky includes 0" in how_sure(run)
+    found[0] = difference("new", "reward", 0.5)
+    run = build([OLD, NEW, RISKY], best=found, baseline="old")
+    assert headline(run).startswith("new leads, but cannot be told from risky or old: ")
+    assert "intervals of the differences to risky and old include 0" in how_sure(run)
+
+
+def test_headline_where_the_baseline_wins_names_the_next_best(build: Callable[..., Run]) -> None:
+    lead = [difference("old", "reward", 4.0, against="new")]
+    run = build([OLD, policy("new", 1.0, 0.5)], best=lead, baseline="old")
     assert headline(run) == "old wins: 6.00 a session, 4.0 more than new (paired 90% interval 3.0 to 5.0)."
 
 
 def test_headline_never_rounds_an_end_to_zero(build: Callable[..., Run]) -> None:
     gain = difference("new", "reward", 2.0) | {"low": 0.003}
-    assert "interval 0.003 to 3.000" in headline(build([OLD, NEW], differences=[gain]))
+    assert "interval 0.003 to 3.000" in headline(build([OLD, NEW], best=[gain]))
 
 
 def test_oracles_never_win(build: Callable[..., Run]) -> None:
-    run = build(
-        [OLD, NEW, policy("seer", 30.0, 5.0, kind="myopic_oracle")], differences=[difference("new", "reward", 2.0)]
-    )
+    run = build([OLD, NEW, policy("seer", 30.0, 5.0, kind="myopic_oracle")], best=[difference("new", "reward", 2.0)])
     assert headline(run).startswith("new wins")
-    assert room(run) == "new earns 20% of what seer earns, which sees the hidden interests."
+    assert room(run) == (
+        "new earns 20% of what seer earns, which sees the hidden interests but does not plan for later slates; "
+        "it is no upper bound."
+    )
 
 
-def test_how_sure_counts_standard_errors(build: Callable[..., Run]) -> None:
-    text = how_sure(build([OLD, NEW], differences=[difference("new", "reward", 2.0)]))
+def test_how_sure_names_the_closest_rival(build: Callable[..., Run]) -> None:
+    found = [difference("new", "reward", 2.0), difference("new", "reward", 1.5, against="risky")]
+    text = how_sure(build([OLD, NEW, RISKY], best=found))
     assert "1,500 simulated users" in text
-    assert "4 standard errors from 0" in text
-
-
-@pytest.mark.parametrize(("second", "open_order"), [(1.0, True), (-2.0, False)])
-def test_runner_up_whose_interval_overlaps(build: Callable[..., Run], second: float, open_order: bool) -> None:
-    found = [difference("new", "reward", 2.0), difference("risky", "reward", second)]
-    text = how_sure(build([OLD, NEW, RISKY], differences=found))
-    assert ("risky is close behind" in text) == open_order
+    assert (
+        "The closest rival, risky, is 1.5 behind (paired 90% interval, adjusted for 2 comparisons, 0.5 to 2.5), "
+        "3 standard errors."
+    ) in text
 
 
 def test_trades_say_what_is_not_clear(build: Callable[..., Run]) -> None:
     found = [difference("new", "reward", 2.0), difference("new", "click", 3.0), difference("new", "novelty", -0.5)]
-    text = trades(build([OLD, NEW], differences=found))
+    text = trades(build([OLD, NEW], best=found))
     assert text == "Per session, new against old: click +3.0 and novelty −0.5, not clear."
 
 
@@ -141,50 +157,74 @@ def test_speaker_has_the_best_verdict_then_the_first_estimator(build: Callable[.
 
 
 @pytest.mark.parametrize(
-    ("offline", "answer"),
+    ("offline", "leads", "answer"),
     [
-        ([], "This run has no offline estimates."),
-        ([estimate("new", 3.0), estimate("old", 2.0)], "Yes. new has the highest usable estimate"),
-        ([estimate("new", 2.3), estimate("old", 2.0)], "Only as a hint. new has the highest usable estimate"),
-        ([estimate("new", 1.0), estimate("old", 2.0)], "No. The highest usable estimate is that of old"),
+        ([], [], "This run has no offline estimates."),
+        (
+            [estimate("new", 3.0), estimate("old", 2.0)],
+            [lead("new", "old", 1.0)],
+            "Yes. By dr, new is ahead of old by 1.0 a slate (paired 90% interval 0.5 to 1.5).",
+        ),
+        (
+            [estimate("new", 3.0), estimate("old", 2.0, "caution")],
+            [lead("new", "old", 1.0)],
+            "Yes, with caution. By dr, new is ahead of old by 1.0 a slate (paired 90% interval 0.5 to 1.5).",
+        ),
+        (
+            [estimate("new", 2.3), estimate("old", 2.0)],
+            [lead("new", "old", 0.3)],
+            "Only as a hint. By dr, new comes first but cannot be told from old: it is ahead of old by 0.3 a slate "
+            "(paired 90% interval −0.2 to 0.8).",
+        ),
+        (
+            [estimate("new", 1.0), estimate("old", 2.0)],
+            [lead("old", "new", 1.0)],
+            "No. By dr, old is ahead of new by 1.0 a slate (paired 90% interval 0.5 to 1.5); in truth new leads.",
+        ),
+        (
+            [estimate("new", 1.0, estimator="sips"), estimate("old", 2.0)],
+            [lead("old", "risky", 1.0)],
+            "No. By dr, which can compare most policies, there is no usable estimate of new.",
+        ),
+        ([estimate("new", 2.0), estimate("old", 2.0, "caution", "dm")], [], "No. No two policies have usable"),
         (
             [estimate("new", 1.0, "do not use"), estimate("old", 2.0)],
-            "No. The log has no usable estimate of new. The mild",
+            [],
+            "No. The log has no usable estimate of new. The mildest reason: because.",
         ),
-        ([estimate("old", 2.0)], "No. The log has no usable estimate of new."),
-        ([estimate("new", 2.0)], "No. new is the only policy of which it has a usable estimate"),
+        ([estimate("old", 2.0)], [], "No. The log has no usable estimate of new."),
     ],
 )
 def test_what_the_log_alone_would_have_told(
-    build: Callable[..., Run], offline: list[dict[str, Any]], answer: str
+    build: Callable[..., Run], offline: list[dict[str, Any]], leads: list[dict[str, Any]], answer: str
 ) -> None:
-    assert log_alone(build([OLD, NEW], offline=offline)).startswith(answer)
+    assert log_alone(build([OLD, NEW, RISKY], offline=offline, offline_differences=leads)).startswith(answer)
+
+
+def test_the_log_tells_the_best_from_every_other(build: Callable[..., Run]) -> None:
+    offline = [estimate("new", 3.0), estimate("old", 2.0), estimate("risky", 2.2)]
+    leads = [lead("new", "old", 1.0), lead("new", "risky", 0.8)]
+    text = log_alone(build([OLD, NEW, RISKY], offline=offline, offline_differences=leads))
+    assert text == (
+        "Yes. By dr, new is ahead of risky by 0.8 a slate (paired 90% interval, adjusted for 2 comparisons, "
+        "0.3 to 1.3) and clear of every other policy that can be compared."
+    )
 
 
 def test_policies_that_the_log_is_silent_about(build: Callable[..., Run]) -> None:
     offline = [estimate("new", 3.0), estimate("old", 2.0), estimate("risky", 2.0, "do not use")]
-    assert "It has no usable estimate of risky." in log_alone(build([OLD, NEW, RISKY], offline=offline))
+    leads = [lead("new", "old", 1.0)]
+    run = build([OLD, NEW, RISKY], offline=offline, offline_differences=leads)
+    assert log_alone(run).endswith("It has no usable estimate of risky.")
     offline[0] = estimate("new", 3.0, "do not use")
     assert log_alone(build([OLD, NEW, RISKY], offline=offline)).endswith("Nor has it one of risky.")
 
 
 def test_best_slate_that_is_not_the_best_session(build: Callable[..., Run]) -> None:
     both = [policy("old", 4.0, 1.0, slate=3.0), policy("new", 7.0, 0.5, slate=2.0)]
-    text = log_alone(build(both, offline=[estimate("new", 3.0), estimate("old", 2.0)]))
+    offline = [estimate("new", 3.0), estimate("old", 2.0)]
+    text = log_alone(build(both, offline=offline, offline_differences=[lead("new", "old", 1.0)]))
     assert "even a perfect offline estimate would name old" in text
-
-
-def test_coverage_counts_intervals_with_the_truth(build: Callable[..., Run]) -> None:
-    offline = [
-        estimate("new", 3.0, truth=3.1),
-        estimate("new", 3.0, estimator="rips", truth=9.0),
-        estimate("new", 3.0, "caution", "dm", truth=2.81),
-        estimate("new", None, "do not use", "sips", truth=3.0),
-        estimate("new", 3.0, truth=9.0, objective="click"),
-    ]
-    text = coverage(build([OLD, NEW], offline=offline))
-    assert text == "The true value lies in the intervals of 1 of 2 marked “trust” and 1 of 1 marked “caution”."
-    assert coverage(build([OLD, NEW])) == ""
 
 
 def test_warnings_stand_under_their_policy(build: Callable[..., Run]) -> None:

@@ -74,7 +74,7 @@ def test_estimates_hold_every_number(run: Run) -> None:
     first = run.metrics.offline[0]
     assert cells[:3] == ["uniform", "sips", "click"]
     assert cells[8:] == ["✕ do not use", first.reason]
-    assert table.rows[0][0][4].note == "outside the interval"
+    assert (table.rows[0][0][4].text, table.rows[0][0][4].note) == ("0.45", "")
 
 
 def test_overlap_is_a_share_of_the_log(run: Run) -> None:
