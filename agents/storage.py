@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,20 +11,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from recsim.catalog import Catalog
+from recsim.files import write_whole
 
 Floats = NDArray[np.float64]
 
 
 def save_arrays(path: Path, kind: str, arrays: Mapping[str, Floats], catalog: Catalog) -> None:
     """Write arrays under a temporary name, then rename; their kind and catalogue go into the metadata."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
-        save_file(contiguous, temporary, metadata={"kind": kind, **identity(catalog)})
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
+    about = {"kind": kind, **identity(catalog)}
+    write_whole(path, lambda temporary: save_file(contiguous, temporary, metadata=about))
 
 
 def load_arrays(path: Path, kind: str, catalog: Catalog) -> dict[str, Floats]:

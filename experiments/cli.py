@@ -158,9 +158,9 @@ def evaluate(
         raise UserError("pass --config or --run: one of them must say which policies to evaluate.")
     settings = _read(config if config is not None else _config_of(run))
     from recsim.experiments import tables
-    from recsim.experiments.files import write_json
     from recsim.experiments.judging import judge
     from recsim.experiments.progress import console_display
+    from recsim.files import write_json
 
     with console_display(_stderr()) as display:
         evaluation = judge(settings, log, run=run, names=policies, n_threads=threads, display=display)

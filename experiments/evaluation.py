@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from recsim.agents.features import CrossFeatures
 from recsim.experiments.config import ORACLES, PolicyConfig, RunConfig
-from recsim.experiments.files import write_json, write_table
 from recsim.experiments.policies import build
 from recsim.experiments.progress import Advance
 from recsim.experiments.world import World
+from recsim.files import write_json, write_table
 from recsim.logs import Log, read_log
 from recsim.ope import Evaluation, Resamples, bootstrap, clusters_of, dm, evaluate
 from recsim.policy import Policy

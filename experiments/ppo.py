@@ -16,10 +16,10 @@ from recsim.agents.ppo.policy import PlackettLucePolicy
 from recsim.agents.ppo.scorer import PPOScorer
 from recsim.envs import SlateVecEnv
 from recsim.experiments.config import PPOPolicy
-from recsim.experiments.files import write_table
 from recsim.experiments.progress import Advance
 from recsim.experiments.training import CURVE_COLUMNS
 from recsim.experiments.world import World
+from recsim.files import write_table
 from recsim.metrics import mean_interval
 from recsim.policy import Ranking
 from recsim.rollout import rollout

@@ -14,10 +14,10 @@ import pandas as pd
 from recsim import metrics
 from recsim.experiments.config import ORACLES, PolicyConfig, RunConfig, UniformPolicy
 from recsim.experiments.evaluation import EXPOSURE, OFFLINE, PRODUCTION_LOG, SESSIONS, SLATE_TRUTH
-from recsim.experiments.files import read_json, write_json, write_table
 from recsim.experiments.progress import Advance
 from recsim.experiments.training import CURVE_COLUMNS, curve_file
 from recsim.experiments.world import World
+from recsim.files import read_json, write_json, write_table
 from recsim.logs import Log, read_log
 from recsim.ope import clusters_of
 

@@ -17,7 +17,7 @@ import recsim
 from recsim.experiments.config import RunConfig
 from recsim.experiments.config_file import config_text, first_difference, read_config
 from recsim.experiments.errors import UserError
-from recsim.experiments.files import read_json, temporary_name, write_json, write_text
+from recsim.files import read_json, temporary_name, write_json, write_text
 
 SCHEMA_VERSION = 1
 CONFIG, MANIFEST, TIMINGS, LOCK = "config.yaml", "manifest.json", "timings.json", ".lock"
@@ -106,10 +106,9 @@ class RunFolder:
         A process killed in between leaves whole files and an unfinished stage, which makes them again.
         """
         for output in outputs:
-            if (scratch / output).exists():
-                _move(scratch / output, self.path / output)
-            elif not (self.path / output).exists():
+            if not (scratch / output).exists():
                 raise RuntimeError(f"stage {stage!r} did not make {output}.")
+            _move(scratch / output, self.path / output)
         timings = read_json(self.path / TIMINGS) if (self.path / TIMINGS).is_file() else {}
         write_json(self.path / TIMINGS, timings | {stage: round(seconds, 3)})
         stages = [name for name in self.finished if name != stage]

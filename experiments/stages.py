@@ -15,7 +15,7 @@ from recsim.experiments.policies import FUSION_FILE, build, model_file
 from recsim.experiments.progress import Advance
 from recsim.experiments.world import World
 
-LAUNCH_LOG = "logs/launch.parquet"
+LAUNCH_LOG, REPORT = "logs/launch.parquet", "report.html"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def stages_of(config: RunConfig) -> list[Stage]:
         Stage("production log", config.production_log.n_users, (evaluation.PRODUCTION_LOG,), _collect_production_log),
         *map(learning_stage, learners),
         *_judgement(config),
-        Stage("report", 1, ("report.html",), _report),
+        Stage("report", 1, (REPORT,), _report),
     ]
 
 
@@ -114,5 +114,5 @@ def _fit_fusion(world: World, run: Path, into: Path, progress: Advance) -> None:
 def _report(world: World, run: Path, into: Path, progress: Advance) -> None:
     from recsim.report import write_report
 
-    write_report(run, world.catalog)
+    write_report(run, world.catalog, out=into / REPORT)
     progress(1)

@@ -13,7 +13,6 @@ Columns:
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from recsim.files import write_whole
 from recsim.logs import SCHEMA_VERSION, Log, LogInfo
 
 _KEY = b"recsim.log"
@@ -46,13 +46,7 @@ def write(log: Log, path: Path) -> None:
     columns |= {_objective(name): _to_lists(log.objectives[:, :, i]) for i, name in enumerate(log.info.objectives)}
     columns["log_prob"] = pa.array(log.log_prob)
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(asdict(log.info)).encode()})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        pq.write_table(table, temporary, compression="zstd")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 
 def read(path: Path) -> Log:

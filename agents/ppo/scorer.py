@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from recsim.agents.ppo.policy import PlackettLucePolicy
 from recsim.agents.ppo.ranker import Ranker
 from recsim.agents.storage import check_identity, identity
 from recsim.catalog import Catalog
+from recsim.files import write_whole
 from recsim.observation import Layout
 
 _ABOUT = "recsim.json"  # our own entry in SB3's zip: what is needed to rebuild the network without unpickling anything
@@ -79,15 +79,15 @@ def save_ppo(model: PPO, path: Path) -> None:
     """
     policy = model.policy
     assert isinstance(policy, PlackettLucePolicy)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.zip")
+    write_whole(path, lambda temporary: _write(model, policy, temporary))
+
+
+def _write(model: PPO, policy: PlackettLucePolicy, path: Path) -> None:
     arguments, model.policy_kwargs = model.policy_kwargs, {}
     try:
-        model.save(temporary)
-        about = {**identity(policy.ranker.features.catalog), **policy.sizes}
-        with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(_ABOUT, json.dumps(about))
-        os.replace(temporary, path)
+        model.save(path)
     finally:
         model.policy_kwargs = arguments
-        temporary.unlink(missing_ok=True)
+    about = {**identity(policy.ranker.features.catalog), **policy.sizes}
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(_ABOUT, json.dumps(about))

@@ -11,22 +11,26 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 
-def write_report(run: Path, catalog: Catalog | None = None) -> Path:
+def write_report(run: Path, catalog: Catalog | None = None, *, out: Path | None = None) -> Path:
     """Writes the report of a finished run.
 
     Args:
         run: the run folder; `config.yaml`, `manifest.json` and `metrics.json` are needed, the rest is shown if there.
         catalog: where pictures of items come from; by default the catalogue that the config names.
+        out: where the page goes; by default `run`/report.html.
 
     Returns:
-        `run`/report.html.
+        Where it is.
 
     Raises:
         FileNotFoundError: if the run folder, or a file that every finished run has, is missing.
         ValueError: if a file of the run is not what it should be; the message names file and place.
     """
+    from recsim.files import write_text
     from recsim.report.page import render
-    from recsim.report.read import read_run, replace_text
+    from recsim.report.read import read_run
 
     page = render(read_run(Path(run)), catalog)
-    return replace_text(Path(run) / "report.html", page)
+    path = out or Path(run) / "report.html"
+    write_text(path, page)
+    return path

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -111,17 +109,6 @@ def read_run(path: Path) -> Run:
         timings=_optional(path / "timings.json", TypeAdapter(dict[str, float])) or {},
         files=tuple((name, what) for name, what in FILES.items() if (path / name).is_file()),
     )
-
-
-def replace_text(path: Path, text: str) -> Path:
-    """Writes `text` to `path`, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
 
 
 def _json(path: Path) -> Any:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from recsim.experiments.config import LinUCBPolicy, MyopicOraclePolicy, UniformPolicy
-from recsim.experiments.files import read_json, write_json
 from recsim.experiments.results import temperature_of
+from recsim.files import read_json, write_json
 from recsim.metrics import paired_interval
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recsim.report.read import read_run, replace_text
+from recsim.report.read import read_run
 
 MakeRun = Callable[..., Path]
 
@@ -126,27 +126,3 @@ def test_undefined_numbers_become_none(make_run: MakeRun, metrics: dict[str, Any
     estimate = metrics["offline"][0] | {"value": float("nan"), "low": None, "high": float("inf")}
     found = read_run(make_run(metrics=metrics | {"offline": [estimate]})).metrics.offline[0]
     assert (found.value, found.low, found.high) == (None, None, None)
-
-
-def test_replace_text_cannot_leave_half_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = replace_text(tmp_path / "page.html", "old")
-
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("os.replace", killed)
-    with pytest.raises(KeyboardInterrupt):
-        replace_text(path, "new")
-    assert path.read_bytes() == b"old"
-    assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
-
-
-def test_replace_text_leaves_nothing_behind(tmp_path: Path) -> None:
-    path = replace_text(tmp_path / "page.html", "old")
-    replace_text(path, "new\n")
-    assert path.read_bytes() == b"new\n"
-    assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
-    with pytest.raises(UnicodeEncodeError):
-        replace_text(path, "\ud800")
-    assert path.read_bytes() == b"new\n"
-    assert [file.name for file in tmp_path.iterdir()] == ["page.html"]

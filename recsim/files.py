@@ -1,4 +1,4 @@
-"""Writing and reading the small files of a run: whole or not at all."""
+"""Files written whole or not at all: under a temporary name first, then renamed."""
 
 from __future__ import annotations
 
