@@ -63,9 +63,9 @@ def _refuse_foreign(log: Log, path: Path, world: World) -> None:
     for what, (found, needed) in wanted.items():
         if found != needed:
             raise UserError(f"{path} has {what} {found!r}, but the config has {needed!r}; choose the matching one.")
-    if log.slate.max() >= len(world.catalog):
+    if log.info.fingerprint != world.catalog.fingerprint:
         raise UserError(
-            f"{path} shows item {log.slate.max()}, but {world.catalog.name!r} ends at {len(world.catalog) - 1}."
+            f"{path} shows other items than catalogue {world.catalog.name!r} has now; choose the matching one."
         )
 
 

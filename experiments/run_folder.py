@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import recsim
+from recsim.catalog import Catalog
 from recsim.experiments.config import RunConfig
 from recsim.experiments.config_file import config_text, first_difference, read_config
 from recsim.experiments.errors import UserError
@@ -49,19 +50,24 @@ class RunFolder:
         """The folder for a run: a new one, with `resume` the one that is there, with `overwrite` one in its place.
 
         Raises:
-            UserError: if the folder exists and neither was asked for, both were, it is no run folder, or it belongs to
-                another config.
+            UserError: if the folder exists and neither was asked for, both were, it is no run folder, belongs to
+                another config, or cannot be made.
         """
         if resume and overwrite:
             raise UserError("--resume keeps what is there and --overwrite does not; choose one of them.")
         if resume and (path / MANIFEST).is_file():
             return cls._resumed(path, config)
-        if os.path.lexists(path) and not _is_empty_folder(path):
-            _refuse_existing(path, resume, overwrite)
-            with _locked(path):
+        try:
+            if os.path.lexists(path) and not _is_empty_folder(path):
+                _refuse_existing(path, resume, overwrite)
+                with _locked(path):
+                    _replace(path, config)
+            else:
                 _replace(path, config)
-        else:
-            _replace(path, config)
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be made ({error.strerror}); choose a folder that can be written."
+            ) from error
         return cls(path)
 
     @classmethod
@@ -72,9 +78,25 @@ class RunFolder:
             key, old, new = different
             raise UserError(
                 f"{path} was started with {key} {old!r}, and the config now says {new!r}; "
-                "restore the value, or start afresh in another folder or with --overwrite."
+                "restore the value, or start afresh in another folder (or `recsim run --overwrite`)."
             )
         return folder
+
+    def check_items(self, catalog: Catalog) -> None:
+        """Refuse to go on with other items than those the run was started with; the first call records them.
+
+        Raises:
+            UserError: if the catalogue has changed since.
+        """
+        known = self._manifest.get("items")
+        if known is None:
+            self._manifest = {**self._manifest, "items": catalog.fingerprint}
+            write_json(self.path / MANIFEST, self._manifest)
+        elif known != catalog.fingerprint:
+            raise UserError(
+                f"{self.path} was started with other items than catalogue {catalog.name!r} has now; restore them, or "
+                "start afresh in another folder."
+            )
 
     @property
     def finished(self) -> list[str]:

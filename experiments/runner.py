@@ -61,6 +61,7 @@ def train(
 def finish(folder: RunFolder, world: World, stages: Sequence[Stage], display: Display) -> None:
     """Do the stages that are not finished yet."""
     with folder.locked():
+        folder.check_items(world.catalog)
         _tell_other_versions(folder, display)
         for stage in stages:
             if folder.has(stage.name, stage.outputs):

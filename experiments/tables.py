@@ -82,10 +82,7 @@ def print_catalog(catalog: Catalog) -> None:
 
 def print_bench(found: dict[str, Any]) -> None:
     """Steps per CPU-second."""
-    table = Table(
-        title=f"User-steps per CPU-second, {escape(found['catalog'])} ({found['items']:,} items), k = {found['k']}",
-        **STYLE,
-    )
+    table = Table(title="User-steps per CPU-second", **STYLE)
     _columns(table, "environment", right=("median", "floor", "ratio"))
     labels = {"vector": f"SlateVectorEnv, n = {found['n']:,}", "single": "gymnasium.make, n = 1"}
     for name, label in labels.items():
@@ -94,7 +91,8 @@ def print_bench(found: dict[str, Any]) -> None:
         table.add_row(label, f"{rate:,}", f"{floor:,}", f"{one['ratio_to_floor']:.2f}")
     console = Console()
     console.print(table)
-    console.print(found["cpu"], highlight=False)
+    world = f"{found['catalog']} ({found['items']:,} items), slates of {found['k']}, one thread, {found['cpu']}"
+    console.print(escape(world), highlight=False)
 
 
 def _summary(run: Run) -> Table:

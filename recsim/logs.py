@@ -30,6 +30,7 @@ class LogInfo:
         seed: seed of the users' draws.
         policy: name of the logging policy.
         catalog: name of the catalogue.
+        fingerprint: `Catalog.fingerprint` of its items.
         users: name of the user model's class.
         slate_size: k.
         horizon: most slates in a session.
@@ -41,6 +42,7 @@ class LogInfo:
     seed: int
     policy: str
     catalog: str
+    fingerprint: str
     users: str
     slate_size: int
     horizon: int
@@ -141,6 +143,7 @@ def info_of(simulator: Simulator, policy: str) -> LogInfo:
         seed=simulator.seed,
         policy=policy,
         catalog=simulator.catalog.name,
+        fingerprint=simulator.catalog.fingerprint,
         users=type(simulator.users).__name__,
         slate_size=simulator.slate_size,
         horizon=simulator.horizon,

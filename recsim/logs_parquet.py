@@ -35,7 +35,7 @@ _KINDS: dict[str, tuple[str, Any, Any]] = {
     **dict.fromkeys(("click", "conversion"), _FLAG),
     "observation": (*_REAL[:2], np.float32),
 }  # all others: _REAL
-_TEXT = {"policy", "catalog", "users"}
+_TEXT = {"policy", "catalog", "fingerprint", "users"}
 _SEVERAL: dict[str, Any] = {"objectives": str, "weights": (int, float)}
 
 

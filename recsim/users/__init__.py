@@ -50,9 +50,15 @@ def find_users(name: str) -> Callable[..., Any]:
             f"users {name!r} are unknown; built in: {', '.join(BUILT_IN)}. Name your own as 'package.module:Class'."
         )
     try:
-        found: Callable[..., Any] = getattr(import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"users {name!r} cannot be imported: {error}. Is the package installed?") from error
+        module = import_module(module_name)
+    except ImportError as error:
+        raise ValueError(
+            f"users {name!r} cannot be imported: {error}. It is looked for among the installed packages "
+            "and in the current folder."
+        ) from error
+    if not hasattr(module, attribute):
+        raise ValueError(f"users {name!r} cannot be imported: {module_name} has no {attribute!r}. Is it spelt so?")
+    found: Callable[..., Any] = getattr(module, attribute)
     if not callable(found):
         raise ValueError(
             f"users {name!r} name {type(found).__name__}, not a class or function that makes a user model."

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from recsim.catalog import Catalog
 from recsim.experiments.config import RunConfig
 from recsim.experiments.errors import UserError
 from recsim.experiments.run_folder import RunFolder, current_versions
@@ -176,3 +177,18 @@ def test_a_link_to_a_run_is_replaced_without_touching_the_run(tmp_path: Path, sm
     RunFolder.start(tmp_path / "latest", small.model_copy(update={"seed": 9}), overwrite=True)
     assert RunFolder(tmp_path / "a").config.seed == 3
     assert RunFolder(tmp_path / "latest").config.seed == 9
+
+
+def test_a_run_does_not_go_on_with_other_items(tmp_path: Path, small: RunConfig) -> None:
+    folder = RunFolder.start(tmp_path / "a", small)
+    folder.check_items(Catalog.synthetic(n_items=20, seed=1))
+    again = RunFolder.start(tmp_path / "a", small, resume=True)
+    again.check_items(Catalog.synthetic(n_items=20, seed=1))
+    with pytest.raises(UserError, match="was started with other items than catalogue 'synthetic' has now"):
+        again.check_items(Catalog.synthetic(n_items=20, seed=2))
+
+
+def test_a_place_where_no_folder_can_be_is_named(tmp_path: Path, small: RunConfig) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"file/run cannot be made \(.*\); choose a folder that can be written"):
+        RunFolder.start(tmp_path / "file" / "run", small)

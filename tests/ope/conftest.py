@@ -95,7 +95,9 @@ class TinyWorld:
         decision = self.behaviour.act(observe(context), Streams.of(seed, user, 0, step))
         reward = rng.random((len(user), SLATE_SIZE, 2)) < self.expected(context, decision.slate)
         return Log(
-            info=LogInfo(1, seed, "behaviour", "tiny", "TinyWorld", SLATE_SIZE, steps, ("click", "like"), (1.0, 0.5)),
+            info=LogInfo(
+                1, seed, "behaviour", "tiny", "0f", "TinyWorld", SLATE_SIZE, steps, ("click", "like"), (1.0, 0.5)
+            ),
             user=user,
             session=np.zeros(len(user), np.int64),
             step=step,
