@@ -20,7 +20,12 @@ MOMENTS = 5
 
 def start(smoke_file: Path, out: Path) -> subprocess.Popen[bytes]:
     command = (sys.executable, "-m", "recsim.experiments.cli", "run", str(smoke_file), "--out", str(out), "--resume")
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_interrupts)
+
+
+def heed_interrupts() -> None:
+    """Undo what a shell does to its background jobs, under one of which these tests may run: ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finished(out: Path) -> int:
@@ -78,7 +83,10 @@ def test_ctrl_c_says_how_to_go_on(smoke_file: Path, tmp_path: Path) -> None:
     while finished(out) < 3 and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
+    try:
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     last = errors.decode().splitlines()[-1]
     assert last == (f"Interrupted; finished stages are kept. Go on with: recsim run {long} --out {out} --resume")
