@@ -27,7 +27,7 @@ def chosen_policy(config: RunConfig, word: str, temperature: float | None = None
     return policy.model_copy(update={"temperature": temperature})
 
 
-def judged_policies(config: RunConfig, names: str | None) -> list[PolicyConfig]:
+def judged_policies(config: RunConfig, names: str | None = None) -> list[PolicyConfig]:
     """The policies that `names` (with commas) names, or all on which a log can bear.
 
     Raises:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recsim.agents.features import CrossFeatures
-from recsim.experiments.config import ORACLES, PolicyConfig, RunConfig
+from recsim.experiments.choice import judged_policies
 from recsim.experiments.policies import build
 from recsim.experiments.progress import Advance
 from recsim.experiments.world import World
@@ -28,11 +28,6 @@ SLATE_TRUTH, OFFLINE, EXAMPLES = "results/slate_truth.json", "results/offline.js
 PRODUCTION_LOG = "logs/production.parquet"
 EXAMPLE_USERS, EXAMPLE_EVERY = 3, 5
 OFFLINE_TICKS = 100
-
-
-def judged_by_log(config: RunConfig) -> list[PolicyConfig]:
-    """The policies on which a log can bear: all but the oracles."""
-    return [policy for policy in config.policies if policy.kind not in ORACLES]
 
 
 def run_sessions(world: World, run: Path, into: Path, progress: Advance) -> None:
@@ -57,7 +52,7 @@ def measure_slate_truth(world: World, run: Path, into: Path, progress: Advance) 
     simulator, log = world.simulator("the production log"), read_log(run / PRODUCTION_LOG)
     n_sessions = clusters_of(log.user, log.session)[1]
     found = {}
-    for number, config in enumerate(judged_by_log(world.config) if world.declares_appeal else ()):
+    for number, config in enumerate(judged_policies(world.config) if world.declares_appeal else ()):
         policy = build(config, world, run, simulator)
         advance = _from(number * n_sessions, progress)
         values = value_on_log(simulator, log, policy, batch=world.config.evaluation.batch, progress=advance)
@@ -68,7 +63,7 @@ def measure_slate_truth(world: World, run: Path, into: Path, progress: Advance) 
 def estimate_offline(world: World, run: Path, into: Path, progress: Advance) -> None:
     """Off-policy estimates of every policy from the production log."""
     log, simulator = read_log(run / PRODUCTION_LOG), world.simulator("nobody")
-    policies = [build(config, world, run, simulator) for config in judged_by_log(world.config)]
+    policies = [build(config, world, run, simulator) for config in judged_policies(world.config)]
     write_json(into / OFFLINE, off_policy(world, log, policies, progress).to_dict())
 
 

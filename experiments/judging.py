@@ -30,9 +30,9 @@ def judge(
     _refuse_foreign(log, path, world)
     _refuse_training(log, path, world)
     with threads(n_threads), display.stage("evaluate offline", OFFLINE_TICKS) as progress:
-        chosen = (
-            _ready(judged_policies(config, names), run, display) if names is None else judged_policies(config, names)
-        )
+        chosen = judged_policies(config, names)
+        if names is None:
+            chosen = _ready(chosen, run, display)
         simulator = world.simulator("nobody")
         with input_errors():
             policies = [build(policy, world, run, simulator) for policy in chosen]

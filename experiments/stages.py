@@ -9,6 +9,7 @@ from pathlib import Path
 
 from recsim import logs
 from recsim.experiments import evaluation, results, training
+from recsim.experiments.choice import judged_policies
 from recsim.experiments.config import LinUCBPolicy, LogSettings, PolicyConfig, PPOPolicy, RunConfig, needs_fusion
 from recsim.experiments.errors import input_errors
 from recsim.experiments.policies import FUSION_FILE, build, model_file
@@ -74,7 +75,7 @@ def learning_stage(policy: LinUCBPolicy | PPOPolicy) -> Stage:
 
 
 def _judgement(config: RunConfig) -> list[Stage]:
-    users, judged = config.evaluation.n_users * len(config.policies), evaluation.judged_by_log(config)
+    users, judged = config.evaluation.n_users * len(config.policies), judged_policies(config)
     replayed = config.production_log.n_users * len(judged)
     tables = (results.METRICS, results.METRICS_TABLE, results.LEARNING_CURVE)
     return [

@@ -162,10 +162,7 @@ class Catalog:
     @cached_property
     def price_level(self) -> npt.NDArray[np.float32]:
         """(m,) float32: log(1 + price), standardised over the items; all 0 where every price is the same."""
-        logs = np.log1p(self.price)
-        spread = logs.std()
-        scaled = (logs - logs.mean()) / spread if spread > 0 else np.zeros_like(logs)
-        return _frozen(scaled.astype(np.float32))
+        return _frozen(standardised(np.log1p(self.price)).astype(np.float32))
 
     @cached_property
     def popularity(self) -> npt.NDArray[np.float64]:
@@ -258,6 +255,12 @@ class Catalog:
         from recsim.catalogs.synthetic import synthetic_catalog
 
         return synthetic_catalog(n_items, n_categories, dims, seed, missing)
+
+
+def standardised(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(m,) float64 with mean 0 and standard deviation 1; all 0 where every value is the same."""
+    spread = values.std()
+    return (values - values.mean()) / spread if spread > 0 else np.zeros_like(values)
 
 
 def load_catalog(name_or_path: str | PathLike[str]) -> Catalog:

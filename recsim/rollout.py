@@ -99,7 +99,7 @@ def rollout(
             clicks += np.bincount(visit.step.slate[visit.step.response.click], minlength=m)
         if progress:
             progress(start + len(part))
-    return Sessions(numbers, objectives, objectives @ simulator.objectives.weights, length, exposure, clicks)
+    return Sessions(numbers, objectives, simulator.objectives.reward(objectives), length, exposure, clicks)
 
 
 def batches(numbers: Items, batch: int) -> Iterator[tuple[int, Items]]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
-from recsim.catalog import Catalog
+from recsim.catalog import Catalog, standardised
 from recsim.jit import frozen
 from recsim.streams import Streams, purpose_key
 from recsim.users import interest_kernel as kernel
@@ -270,7 +270,7 @@ def _rows(state: InterestState) -> kernel.Rows:
 def _market(catalog: Catalog, config: InterestConfig, seed: int) -> kernel.Market:
     """Items with their hidden quality (correlated with popularity) and bait."""
     items = Streams.of(seed, len(catalog))
-    fame = _standardised(np.log(catalog.popularity))
+    fame = standardised(np.log(catalog.popularity))
     own = items.normal("item quality")
     quality = config.quality_popularity * fame + np.sqrt(1.0 - config.quality_popularity**2) * own
     bait = _bait(catalog, config, items)
@@ -295,18 +295,13 @@ def _bait(catalog: Catalog, config: InterestConfig, items: Streams) -> NDArray[n
     look = np.zeros(len(catalog))
     for number, (start, stop) in enumerate(zip(catalog.offsets[:-1], catalog.offsets[1:], strict=True)):
         direction = Streams.of(int(items.seed), 1).normal(f"bait direction {number}", int(stop - start))[0]
-        look += _standardised(catalog.taste[:, start:stop].astype(np.float64) @ direction)
+        look += standardised(catalog.taste[:, start:stop].astype(np.float64) @ direction)
     visible = config.bait_visibility
-    score = visible * _standardised(look) + np.sqrt(1.0 - visible**2) * items.normal("item bait")
+    score = visible * standardised(look) + np.sqrt(1.0 - visible**2) * items.normal("item bait")
     rank = score.argsort(kind="stable").argsort(kind="stable") / max(len(catalog) - 1, 1)  # 0 .. 1
     share = config.bait_share
     bait: NDArray[np.float64] = np.clip((rank - 1.0 + share) / share, 0.0, None) if share > 0 else np.zeros(len(rank))
     return bait
-
-
-def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    spread = values.std()
-    return (values - values.mean()) / spread if spread > 0 else np.zeros_like(values)
 
 
 def _dirichlet(users: Streams, concentration: float, parts: int) -> NDArray[np.float64]:
