@@ -4,11 +4,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recsim.catalog import Catalog, Modality, load_catalog
+    from recsim.catalog import Catalog, load_catalog
+    from recsim.modality import Modality
 
 __version__ = "0.1.0"
 __all__ = ["Catalog", "Modality", "__version__", "load_catalog"]
-_HOME = {"Catalog": "recsim.catalog", "Modality": "recsim.catalog", "load_catalog": "recsim.catalog"}
+_HOME = {"Catalog": "recsim.catalog", "Modality": "recsim.modality", "load_catalog": "recsim.catalog"}
 
 
 def __getattr__(name: str) -> Any:

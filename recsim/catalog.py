@@ -6,9 +6,7 @@ Items are the row numbers 0..m-1 everywhere in the simulation; ``item_id`` is fo
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -19,79 +17,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from recsim.catalog_table import check_images, check_table
+from recsim.modality import Modality
 
 Array = TypeVar("Array", bound=npt.NDArray[Any])
-MODALITY_NAME = re.compile(r"[a-z][a-z0-9_]*")
-
-
-@dataclass(frozen=True, eq=False)
-class Modality:
-    """One way of perceiving items: an embedding per item and who has one.
-
-    The mask is the truth: whatever stands in the rows of absent items is replaced by zeros.
-
-    Attributes:
-        name: lower-case identifier, such as ``text``, ``image`` or ``behaviour``.
-        embedding: (m, d) float32, finite; the rows of absent items are 0, those of present items are not.
-        present: (m,) bool, whether the item has this modality.
-    """
-
-    name: str
-    embedding: npt.NDArray[np.float32]
-    present: npt.NDArray[np.bool_]
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not MODALITY_NAME.fullmatch(self.name):
-            raise ValueError(
-                f"modality name {self.name!r} is not a lower-case identifier: use letters a-z, digits and "
-                "underscores, starting with a letter, such as 'text'."
-            )
-        embedding = np.asarray(self.embedding)
-        present = np.asarray(self.present)
-        self._check_shapes(embedding, present)
-        stored = np.where(present[:, None], embedding, 0.0).astype(np.float32)
-        self._check_rows(stored, present)
-        object.__setattr__(self, "embedding", _frozen(stored))
-        object.__setattr__(self, "present", _frozen(present.copy()))
-
-    def __len__(self) -> int:
-        return len(self.present)
-
-    @property
-    def dim(self) -> int:
-        """Number of columns d of the embedding."""
-        return int(self.embedding.shape[1])
-
-    def _check_shapes(self, embedding: npt.NDArray[np.generic], present: npt.NDArray[np.generic]) -> None:
-        if embedding.ndim != 2 or embedding.shape[1] == 0 or embedding.dtype.kind not in "fiu":
-            raise ValueError(
-                f"embedding of modality {self.name!r} has shape {embedding.shape} and type {embedding.dtype}: "
-                "pass numbers of shape (items, dimensions)."
-            )
-        if present.dtype != np.bool_:
-            raise TypeError(
-                f"present mask of modality {self.name!r} has type {present.dtype}, not bool: "
-                "pass a comparison, such as present=counts > 0."
-            )
-        if present.shape != embedding.shape[:1]:
-            raise ValueError(
-                f"present mask of modality {self.name!r} has shape {present.shape}, but its embedding has "
-                f"{embedding.shape[0]} rows: pass one value for each item."
-            )
-
-    def _check_rows(self, stored: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]) -> None:
-        broken = np.flatnonzero(~np.isfinite(stored).all(axis=1))
-        if len(broken):
-            raise ValueError(
-                f"embedding of modality {self.name!r} holds NaN or infinity in row {broken[0]} "
-                f"({len(broken)} such rows): repair the row or mark the item absent in the mask."
-            )
-        empty = np.flatnonzero(present & ~stored.any(axis=1))
-        if len(empty):
-            raise ValueError(
-                f"embedding of modality {self.name!r} is all zeros in row {empty[0]}, which the mask calls present "
-                f"({len(empty)} such rows): mark these items absent, or check that the mask is not inverted."
-            )
+_BLOCK = 16_384  # rows whose float64 copy is small beside the catalogue
 
 
 class Catalog:
@@ -129,7 +58,7 @@ class Catalog:
             raise ValueError(f"name of the catalogue is {name!r}: pass a short text, such as 'my-shop'.")
         self.name = name
         self.table = check_table(table)
-        self.modalities = _checked_modalities(modalities, len(self.table))
+        self.modalities = checked_modalities(modalities, len(self.table))
         self.card = card
         self.image_dir = None if image_dir is None else Path(image_dir)
         if self.image_dir is not None:
@@ -137,27 +66,35 @@ class Catalog:
 
     def __len__(self) -> int:
         """Number of items m."""
-        return len(self.table)
+        return len(self.price)
 
     def __repr__(self) -> str:
         dims = ", ".join(f"{name} {modality.dim}-d" for name, modality in self.modalities.items())
         return f"Catalog({self.name!r}, {len(self):,} items, {len(self.categories)} categories, {dims})"
 
-    @cached_property
-    def categories(self) -> list[str]:
-        """Names of the categories in alphabetical order."""
-        return sorted(set(self.table["category"].to_list()))
+    def _column(self, name: str) -> pd.Series[Any]:
+        """A checked column of the table."""
+        return self.table[name]
 
     @cached_property
+    def _by_category(self) -> tuple[npt.NDArray[np.int64], list[str]]:
+        codes, names = pd.factorize(self._column("category"), sort=True)
+        return _frozen(codes.astype(np.int64, copy=False)), names.to_list()
+
+    @property
+    def categories(self) -> list[str]:
+        """Names of the categories in alphabetical order."""
+        return self._by_category[1]
+
+    @property
     def category(self) -> npt.NDArray[np.int64]:
         """(m,) int64, index of each item's category in `categories`."""
-        index = {name: number for number, name in enumerate(self.categories)}
-        return _frozen(np.array([index[name] for name in self.table["category"].to_list()], dtype=np.int64))
+        return self._by_category[0]
 
     @cached_property
     def price(self) -> npt.NDArray[np.float64]:
         """(m,) float64 >= 0."""
-        return _frozen(np.array(self.table["price"], dtype=np.float64))
+        return _frozen(np.array(self._column("price"), dtype=np.float64))
 
     @cached_property
     def price_level(self) -> npt.NDArray[np.float32]:
@@ -167,7 +104,7 @@ class Catalog:
     @cached_property
     def popularity(self) -> npt.NDArray[np.float64]:
         """(m,) float64 > 0 that sum to 1: how often each item is met before any policy acts."""
-        return _frozen(np.array(self.table["popularity"], dtype=np.float64))
+        return _frozen(np.array(self._column("popularity"), dtype=np.float64))
 
     @cached_property
     def novelty(self) -> npt.NDArray[np.float32]:
@@ -183,9 +120,11 @@ class Catalog:
     @cached_property
     def taste(self) -> npt.NDArray[np.float32]:
         """(m, D) float32: the unit-norm rows of every modality side by side; 0 where an item lacks the modality."""
-        return _frozen(
-            np.concatenate([_unit_rows(modality.embedding) for modality in self.modalities.values()], axis=1)
-        )
+        taste = np.empty((len(self), int(self.offsets[-1])), np.float32)
+        for modality, start, stop in zip(self.modalities.values(), self.offsets[:-1], self.offsets[1:], strict=True):
+            for rows in row_blocks(len(self)):
+                taste[rows, start:stop] = _unit_rows(modality.embedding[rows])
+        return _frozen(taste)
 
     @cached_property
     def offsets(self) -> npt.NDArray[np.int64]:
@@ -199,10 +138,14 @@ class Catalog:
         Models and logs carry it, so that they are not used with another catalogue of the same name.
         """
         digest = hashlib.blake2b(digest_size=16)
-        for text in (*self.table["item_id"], *self.table["category"], *self.modalities):
-            digest.update(f"{len(text)}:{text}".encode())
+        item_id, category = self._column("item_id"), np.array(self.categories, dtype=object)
+        for rows in row_blocks(len(self)):
+            digest.update(_lengths_and_texts(item_id.iloc[rows]))
+        for rows in row_blocks(len(self)):
+            digest.update(_lengths_and_texts(category[self.category[rows]]))
+        digest.update(_lengths_and_texts(self.modalities))
         for array in (self.price, self.popularity, self.offsets, self.taste):
-            digest.update(array.tobytes())
+            digest.update(array.data.cast("B"))
         return digest.hexdigest()
 
     def image_path(self, item: int) -> Path | None:
@@ -225,7 +168,9 @@ class Catalog:
 
         Args:
             path: the folder; its parent is created.
-            dtype: how embeddings are stored; float16 halves the file and keeps about three digits.
+            dtype: how embeddings are stored. float32 keeps every bit in files that are mapped into memory when the
+                catalogue is loaded, which suits a million items; they take 8 bytes a number, as `taste` is stored as
+                well. float16 keeps about three digits, compressed into one file to hand around; it is read whole.
             overwrite: whether a catalogue that is there already is replaced.
 
         Returns:
@@ -237,7 +182,11 @@ class Catalog:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Catalog:
-        """The catalogue in a folder written by `save`."""
+        """The catalogue in a folder written by `save`.
+
+        Every check of `Catalog` is made again, but where float32 was saved, embeddings are not read before they are
+        used, and columns of text (other than category and image) are read and checked on first use.
+        """
         from recsim.catalog_files import read_catalog
 
         return read_catalog(Path(path))
@@ -263,6 +212,11 @@ def standardised(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return (values - values.mean()) / spread if spread > 0 else np.zeros_like(values)
 
 
+def row_blocks(n_rows: int) -> Iterator[slice]:
+    """Slices of consecutive rows, small enough that a float64 copy of a block costs little memory."""
+    return (slice(start, min(start + _BLOCK, n_rows)) for start in range(0, n_rows, _BLOCK))
+
+
 def load_catalog(name_or_path: str | PathLike[str]) -> Catalog:
     """A bundled catalogue by name (``"openclipart"``), or the one in a folder written by `Catalog.save`.
 
@@ -281,7 +235,13 @@ def load_catalog(name_or_path: str | PathLike[str]) -> Catalog:
     return Catalog.load(path)
 
 
-def _checked_modalities(modalities: Mapping[str, Modality], n_items: int) -> dict[str, Modality]:
+def checked_modalities(modalities: Mapping[str, Modality], n_items: int) -> dict[str, Modality]:
+    """The modalities of `n_items` items by name.
+
+    Raises:
+        ValueError: if there are none, one is filed under another name, or it has another number of rows.
+        TypeError: if one is no `Modality`.
+    """
     if not modalities:
         raise ValueError("the catalogue has no modalities: pass at least one, such as {'text': Modality('text', ...)}.")
     for name, modality in modalities.items():
@@ -300,6 +260,10 @@ def _checked_modalities(modalities: Mapping[str, Modality], n_items: int) -> dic
 def _unit_rows(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     norms = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
     return (rows / np.where(norms > 0, norms, 1.0)).astype(np.float32)
+
+
+def _lengths_and_texts(texts: Iterable[str]) -> bytes:
+    return "".join(f"{len(text)}:{text}" for text in texts).encode()
 
 
 def _frozen(array: Array) -> Array:

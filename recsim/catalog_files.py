@@ -1,12 +1,15 @@
-"""A catalogue as a folder: Parquet and npz without pickle, images, and a manifest. Files are data, never code.
+"""A catalogue as a folder: data without pickle, images, and a manifest. Files are data, never code.
 
 ::
 
     catalog.json      schema version, name, number of items, modalities in order
     items.parquet     the table
-    modalities.npz    "<name>.embedding" float16 or float32, "<name>.present" bool
     card.md           for people
     images/           where the catalogue has images: the files that column "image" names
+
+The schema version says how the arrays are stored: `MAPPED` as described in `recsim.catalog_mapped`, `COMPRESSED` as ::
+
+    modalities.npz    "<name>.embedding" float16 or float32 (m, d), "<name>.present" bool (m,)
 """
 
 from __future__ import annotations
@@ -26,11 +29,13 @@ import pandas as pd
 from numpy.lib.npyio import NpzFile
 from pyarrow.lib import ArrowException
 
-from recsim.catalog import Catalog, Modality
+from recsim.catalog import Catalog
+from recsim.catalog_mapped import MappedCatalog, array_files, write_arrays
+from recsim.modality import Modality
 
-SCHEMA_VERSION = 1
+COMPRESSED, MAPPED = 1, 2
+SCHEMA_VERSION_OF = {"float32": MAPPED, "float16": COMPRESSED}
 MANIFEST, ITEMS, MODALITIES, CARD, IMAGES = "catalog.json", "items.parquet", "modalities.npz", "card.md", "images"
-STORED_TYPES = ("float32", "float16")
 
 
 def write_catalog(catalog: Catalog, path: Path, *, dtype: str, overwrite: bool) -> Path:
@@ -38,15 +43,15 @@ def write_catalog(catalog: Catalog, path: Path, *, dtype: str, overwrite: bool) 
 
     Where a catalogue is replaced, the old one is moved aside first and deleted last.
     """
-    if dtype not in STORED_TYPES:
-        raise ValueError(f"embeddings cannot be stored as {dtype!r}: choose {' or '.join(STORED_TYPES)}.")
+    if dtype not in SCHEMA_VERSION_OF:
+        raise ValueError(f"embeddings cannot be stored as {dtype!r}: choose {' or '.join(SCHEMA_VERSION_OF)}.")
     path = path.absolute()
     _check_target(path, overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = _sibling(path)
     fresh.mkdir()
     try:
-        _fill(catalog, fresh, dtype)
+        _fill(catalog, fresh, SCHEMA_VERSION_OF[dtype])
         _put_in_place(fresh, path)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -54,25 +59,25 @@ def write_catalog(catalog: Catalog, path: Path, *, dtype: str, overwrite: bool) 
 
 
 def read_catalog(path: Path) -> Catalog:
-    """The catalogue in a folder that `write_catalog` made; every check of `Catalog` is made again."""
+    """The catalogue in a folder that `write_catalog` made; `Catalog.load` says what is checked when."""
     manifest = _read_manifest(path)
-    for name in (ITEMS, MODALITIES, CARD):
-        if not (path / name).is_file():
-            raise FileNotFoundError(f"catalogue {path} has no {name}: it is incomplete; write or copy it again.")
-    table = _read_table(path / ITEMS)
-    if len(table) != manifest["items"]:
+    name, modalities, mapped = manifest["name"], manifest["modalities"], manifest["schema_version"] == MAPPED
+    for file in (ITEMS, CARD, *(array_files(modalities) if mapped else [MODALITIES])):
+        if not (path / file).is_file():
+            raise FileNotFoundError(f"catalogue {path} has no {file}: it is incomplete; write or copy it again.")
+    card = (path / CARD).read_text(encoding="utf-8")
+    images = path / IMAGES if (path / IMAGES).is_dir() else None
+    if mapped:
+        catalog: Catalog = MappedCatalog(name, path / ITEMS, modalities, card, images)
+    else:
+        table = _read_table(path / ITEMS)
+        catalog = Catalog(name, table, _read_modalities(path / MODALITIES, modalities), card, images)
+    if len(catalog) != manifest["items"]:
         raise ValueError(
-            f"{path / ITEMS} has {len(table)} rows, but {MANIFEST} says {manifest['items']}: "
+            f"{path / ITEMS} has {len(catalog)} rows, but {MANIFEST} says {manifest['items']}: "
             "the two files are of different catalogues; write or copy it again."
         )
-    images = path / IMAGES
-    return Catalog(
-        manifest["name"],
-        table,
-        _read_modalities(path / MODALITIES, manifest["modalities"]),
-        (path / CARD).read_text(encoding="utf-8"),
-        images if images.is_dir() else None,
-    )
+    return catalog
 
 
 def _check_target(path: Path, overwrite: bool) -> None:
@@ -88,18 +93,17 @@ def _sibling(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
 
 
-def _fill(catalog: Catalog, folder: Path, dtype: str) -> None:
-    stored: dict[str, npt.NDArray[Any]] = {}
-    for name, modality in catalog.modalities.items():
-        stored[f"{name}.embedding"] = _rounded(modality, dtype)
-        stored[f"{name}.present"] = modality.present
-    np.savez_compressed(folder / MODALITIES, allow_pickle=False, **stored)
+def _fill(catalog: Catalog, folder: Path, version: int) -> None:
+    if version == MAPPED:
+        write_arrays(catalog, folder)
+    else:
+        _write_compressed(catalog, folder)
     catalog.table.to_parquet(folder / ITEMS, index=False)
     (folder / CARD).write_text(catalog.card, encoding="utf-8")
     if catalog.image_dir is not None:
         _copy_images(catalog, folder / IMAGES)
     manifest = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": version,
         "name": catalog.name,
         "items": len(catalog),
         "modalities": list(catalog.modalities),
@@ -107,9 +111,14 @@ def _fill(catalog: Catalog, folder: Path, dtype: str) -> None:
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
-def _rounded(modality: Modality, dtype: str) -> npt.NDArray[np.floating[Any]]:
-    if dtype == "float32":
-        return modality.embedding
+def _write_compressed(catalog: Catalog, folder: Path) -> None:
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for name, modality in catalog.modalities.items():
+        arrays |= {f"{name}.embedding": _rounded(modality), f"{name}.present": modality.present}
+    np.savez_compressed(folder / MODALITIES, allow_pickle=False, **arrays)
+
+
+def _rounded(modality: Modality) -> npt.NDArray[np.float16]:
     limit = float(np.finfo(np.float16).max)
     largest = float(np.abs(modality.embedding).max())
     if largest > limit:
@@ -155,9 +164,9 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{where} is not valid JSON ({error}): write or copy the catalogue again.") from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
-    if version != SCHEMA_VERSION:
+    if version not in (COMPRESSED, MAPPED):
         raise ValueError(
-            f"{where} has schema version {version!r}, and this release of recsim reads {SCHEMA_VERSION}: "
+            f"{where} has schema version {version!r}, and this release of recsim reads {COMPRESSED} and {MAPPED}: "
             "use the release that wrote it."
         )
     for key, kind in (("name", str), ("items", int), ("modalities", list)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,14 +40,29 @@ def check_table(table: pd.DataFrame) -> pd.DataFrame:
         checked["created"] = ""
     if "popularity" not in checked.columns:
         checked["popularity"] = 1.0
-    for name in TEXT_COLUMNS + (("image",) if "image" in checked.columns else ()):
-        checked[name] = _text(checked[name], name)
-    _check_unique(checked["item_id"])
-    _check_dates(checked["created"])
-    checked["price"] = _price(checked["price"])
-    checked["popularity"] = _popularity(checked["popularity"])
+    for name in (*TABLE_COLUMNS, "image"):
+        if name in checked.columns:
+            checked[name] = check_column(checked[name], name)
     others = [name for name in checked.columns if name not in TABLE_COLUMNS]
     return checked[[*TABLE_COLUMNS, *others]]
+
+
+def check_column(column: pd.Series[Any], name: str) -> pd.Series[Any]:
+    """A checked copy of one of `TABLE_COLUMNS`, or of ``image``.
+
+    Raises:
+        ValueError: naming the first row that is wrong, and the remedy.
+    """
+    if name == "price":
+        return pd.Series(_price(column))
+    if name == "popularity":
+        return pd.Series(_popularity(column))
+    text = _text(column, name)
+    if name == "item_id":
+        _check_unique(text)
+    if name == "created":
+        _check_dates(text)
+    return text
 
 
 def check_images(table: pd.DataFrame, image_dir: Path) -> None:
@@ -75,39 +91,40 @@ def check_images(table: pd.DataFrame, image_dir: Path) -> None:
         )
 
 
-def _text(column: pd.Series, name: str) -> pd.Series:
-    values = column.to_numpy(dtype=object)
-    for row, value in enumerate(values):
-        if not isinstance(value, str):
-            raise ValueError(
-                f"{name} of row {row} is {value!r}, not text: "
-                f"convert the column with .astype(str), and fill what is missing{_filler(name)}."
-            )
-        if name in NEVER_EMPTY and not value.strip():
-            raise ValueError(f"{name} of row {row} is empty: every item needs one.")
-    return pd.Series(values, dtype="str")
+def _text(column: pd.Series[Any], name: str) -> pd.Series[Any]:
+    known = isinstance(column.dtype, pd.StringDtype)  # then what is no text is missing
+    broken = column.isna() if known else column.map(lambda value: not isinstance(value, str)).astype(bool)
+    if broken.any():
+        row = int(broken.argmax())
+        raise ValueError(
+            f"{name} of row {row} is {column.to_numpy(dtype=object)[row]!r}, not text: "
+            f"convert the column with .astype(str), and fill what is missing{_filler(name)}."
+        )
+    text = column.astype("str")
+    if name in NEVER_EMPTY and (blank := text.str.strip() == "").any():
+        raise ValueError(f"{name} of row {blank.argmax()} is empty: every item needs one.")
+    return text
 
 
 def _filler(name: str) -> str:
     return "" if name in NEVER_EMPTY else " with ''"
 
 
-def _check_unique(item_id: pd.Series) -> None:
-    rows_of: dict[str, list[int]] = {}
-    for row, value in enumerate(item_id.to_list()):
-        rows_of.setdefault(value, []).append(row)
-    repeated = {value: rows for value, rows in rows_of.items() if len(rows) > 1}
-    if repeated:
-        value, rows = next(iter(repeated.items()))
+def _check_unique(item_id: pd.Series[str]) -> None:
+    repeated = item_id[item_id.duplicated(keep=False)]
+    if len(repeated):
+        value = repeated.iloc[0]
+        rows = repeated.index[repeated == value]
         raise ValueError(
-            f"item_id {value!r} stands in rows {', '.join(map(str, rows[:5]))} ({len(repeated)} ids are repeated): "
-            "keep one row for each item."
+            f"item_id {value!r} stands in rows {', '.join(map(str, rows[:5]))} ({repeated.nunique()} ids are "
+            "repeated): keep one row for each item."
         )
 
 
-def _check_dates(created: pd.Series) -> None:
-    for row, value in enumerate(created.to_list()):
+def _check_dates(created: pd.Series[str]) -> None:
+    for value in created.unique():
         if value and not _is_date(value):
+            row = int((created == value).argmax())
             raise ValueError(f"created of row {row} is {value!r}: write a date as 2024-05-31, or leave it empty.")
 
 
@@ -121,7 +138,7 @@ def _is_date(value: str) -> bool:
     return True
 
 
-def _numbers(column: pd.Series, name: str) -> npt.NDArray[np.float64]:
+def _numbers(column: pd.Series[Any], name: str) -> npt.NDArray[np.float64]:
     try:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:

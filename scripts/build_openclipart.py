@@ -21,11 +21,12 @@ import pandas as pd
 from rich.progress import track
 from scipy.special import erfinv
 
-from recsim.catalog import Catalog, Modality
+from recsim.catalog import Catalog
 from recsim.modalities import Encoder, batches
 from recsim.modalities.image import ImageEncoder
 from recsim.modalities.reduce import reduce_embedding
 from recsim.modalities.text import TextEncoder
+from recsim.modality import Modality
 
 NAME = "openclipart"
 DIM = 64

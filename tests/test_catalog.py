@@ -4,6 +4,8 @@ import pytest
 
 import recsim
 from recsim import Catalog, Modality
+from recsim.catalog import row_blocks
+from recsim.users.interest import InterestUsers
 
 
 def table(**columns):
@@ -72,6 +74,23 @@ def test_taste_puts_unit_rows_side_by_side_and_zero_for_absent():
     assert shop.taste.dtype == np.float32
     assert shop.offsets.tolist() == [0, 2, 3]
     assert make({"image": image(), "text": text()}).offsets.tolist() == [0, 1, 3]
+
+
+def test_blocks_of_rows_change_nothing(catalog, monkeypatch):
+    monkeypatch.setattr("recsim.catalog._BLOCK", 7)
+    again = Catalog(catalog.name, catalog.table, catalog.modalities)
+    np.testing.assert_array_equal(again.taste, catalog.taste)
+    assert again.fingerprint == catalog.fingerprint
+    np.testing.assert_allclose(InterestUsers(again).bait, InterestUsers(catalog).bait, rtol=1e-5)
+    np.testing.assert_array_equal(InterestUsers(again).quality, InterestUsers(catalog).quality)
+    made = Catalog.synthetic(n_items=24, n_categories=4, dims={"text": 6, "image": 5}, seed=7, missing=0.1)
+    np.testing.assert_allclose(made.taste, catalog.taste, atol=1e-6)
+
+
+def test_blocks_of_rows_cover_all_of_them(monkeypatch):
+    monkeypatch.setattr("recsim.catalog._BLOCK", 4)
+    assert list(row_blocks(9)) == [slice(0, 4), slice(4, 8), slice(8, 9)]
+    assert list(row_blocks(4)) == [slice(0, 4)]
 
 
 def test_arrays_cannot_be_written_to(catalog):

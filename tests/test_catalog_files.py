@@ -46,14 +46,15 @@ def assert_equal(one: Catalog, other: Catalog) -> None:
         np.testing.assert_array_equal(modality.present, other.modalities[name].present)
 
 
-def test_a_saved_catalogue_comes_back(tmp_path, pictures):
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_saved_catalogue_comes_back(tmp_path, pictures, dtype):
     shop = make(
         image_dir=pictures,
         image=["a.webp", "", "deep/c.webp"],
         title=["Äpfel 🍎 | <b>", "Bee", ""],
         tags=["x|y", "", "z"],
     )
-    folder = shop.save(tmp_path / "new" / "shop")
+    folder = shop.save(tmp_path / "new" / "shop", dtype=dtype)
     back = load_catalog(folder)
     assert_equal(shop, back)
     assert back.image_path(2) == folder / "images" / "deep" / "c.webp"
@@ -116,16 +117,24 @@ def test_a_failed_save_leaves_nothing_and_keeps_the_old(tmp_path, catalog, pictu
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures", "shop"]
 
 
-def test_equal_catalogues_have_equal_files(tmp_path):
-    one = Catalog.synthetic(12, 3, seed=1).save(tmp_path / "one")
-    two = Catalog.synthetic(12, 3, seed=1).save(tmp_path / "two")
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_equal_catalogues_have_equal_files(tmp_path, dtype):
+    one = Catalog.synthetic(12, 3, seed=1).save(tmp_path / "one", dtype=dtype)
+    two = Catalog.synthetic(12, 3, seed=1).save(tmp_path / "two", dtype=dtype)
     for path in one.iterdir():
         assert path.read_bytes() == (two / path.name).read_bytes(), path.name
 
 
+def test_a_float32_file_of_arrays_in_one_is_read_too(saved):
+    stored = dict(np.load(saved / "modalities.npz"))
+    stored["text.embedding"] = np.float32([[0.1, 0.0], [0.2, 0.0], [0.3, 0.0]])
+    np.savez(saved / "modalities.npz", **stored)
+    np.testing.assert_array_equal(Catalog.load(saved).modalities["text"].embedding, stored["text.embedding"])
+
+
 @pytest.fixture
 def saved(tmp_path) -> Path:
-    return make().save(tmp_path / "shop")
+    return make().save(tmp_path / "shop", dtype="float16")
 
 
 @pytest.mark.parametrize("name", ["items.parquet", "modalities.npz", "card.md"])
@@ -140,10 +149,13 @@ def test_an_incomplete_folder_is_refused(saved, name):
     [
         ("{", "catalog.json is not valid JSON"),
         ("[]", "has schema version None"),
-        ('{"schema_version": 99}', "has schema version 99, and this release of recsim reads 1"),
+        ('{"schema_version": 99}', "has schema version 99, and this release of recsim reads 1 and 2"),
         ('{"schema_version": 1, "name": 5}', "has no usable 'name' .found 5"),
         ('{"schema_version": 1, "name": "a", "items": 3}', "has no usable 'modalities'"),
-        ('{"schema_version": 1, "name": "a", "items": 4, "modalities": []}', "has 3 rows, but catalog.json says 4"),
+        (
+            '{"schema_version": 1, "name": "a", "items": 4, "modalities": ["text"]}',
+            "has 3 rows, but catalog.json says 4",
+        ),
         ('{"schema_version": 1, "name": "a", "items": 3, "modalities": ["sound"]}', "lacks an array .*sound.embedding"),
     ],
 )

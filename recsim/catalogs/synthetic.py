@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from recsim.catalog import Catalog, Modality
+from recsim.catalog import Catalog, row_blocks
+from recsim.modality import Modality
 
 LATENT_DIM = 8
 WITHIN_CATEGORY_SD = 0.6
@@ -66,8 +67,11 @@ def _modality(
 ) -> Modality:
     n_items, latent_dim = latent.shape
     projection = draw.standard_normal((latent_dim, dim)) / np.sqrt(latent_dim)
-    embedding = latent @ projection + OWN_NOISE_SD * draw.standard_normal((n_items, dim))
-    return Modality(name, embedding.astype(np.float32), np.greater_equal(draw.random(n_items), missing))
+    embedding = np.empty((n_items, dim), np.float32)
+    for rows in row_blocks(n_items):
+        image = latent[rows] @ projection
+        embedding[rows] = image + OWN_NOISE_SD * draw.standard_normal(image.shape)
+    return Modality(name, embedding, np.greater_equal(draw.random(n_items), missing))
 
 
 def _table(category: npt.NDArray[np.int64], draw: np.random.Generator) -> pd.DataFrame:

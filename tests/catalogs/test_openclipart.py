@@ -24,6 +24,10 @@ def test_size(shop):
     assert {"creator", "tags", "image"} <= set(shop.table.columns)
 
 
+def test_the_fingerprint_that_logs_and_models_carry(shop):
+    assert shop.fingerprint == "55de02871aefc317d83692ebf5d55fb9"
+
+
 def test_every_item_has_its_image(shop):
     paths = {shop.image_path(item) for item in range(len(shop))}
     assert len(paths) == 1852
