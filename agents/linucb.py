@@ -11,7 +11,7 @@ from recsim.agents.features import CrossFeatures
 from recsim.agents.storage import load_arrays, save_arrays
 from recsim.catalog import Catalog
 from recsim.observation import Layout
-from recsim.policy import Ranking
+from recsim.policy import Ranking, only_there
 from recsim.rollout import Progress, batches, user_numbers, visits
 from recsim.simulator import Simulator
 
@@ -109,18 +109,27 @@ class LinUCB:
     ) -> LinUCB:
         """Learn online from sessions with `users`, `batch` of them at once, updating after every step.
 
+        Where conversions come late, a slate's worth is known, and learned from, after the sessions of its batch.
+
         Args:
             simulator: its running sessions are replaced.
             users: a count n for users 0..n-1, or (n,) user numbers.
             batch: users served between two updates.
             progress: called with the number of users served so far.
         """
-        policy = Ranking("linucb", self, simulator.slate_size)
+        policy = only_there(Ranking("linucb", self, simulator.slate_size), simulator.born, simulator.layout)
         for start, part in batches(user_numbers(users), batch):
+            late = []
             for visit in visits(simulator, policy, part):
                 response, shown = visit.step.response, visit.step.slate
                 worth = simulator.objectives.per_position(response.click, response.conversion, shown, simulator.catalog)
-                self.update(visit.observation, shown, worth @ simulator.objectives.weights)
+                known = visit.observation, shown, worth @ simulator.objectives.weights
+                if response.delay is None:
+                    self.update(*known)
+                else:
+                    late.append(known)
+            for known in late:
+                self.update(*known)
             if progress:
                 progress(start + len(part))
         return self

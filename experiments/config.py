@@ -75,7 +75,7 @@ class UsersConfig(Settings):
         options: keyword arguments of the class; for built-in users, fields of their config.
     """
 
-    model: str = "interest"
+    model: str = "marketplace"
     options: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -276,6 +276,7 @@ class RunConfig(Settings):
         users: the users.
         slate_size: k.
         horizon: most slates in a session.
+        sessions: most sessions of a user; above 1, users come back if their model says so.
         objectives: their weights in the reward.
         launch_log: collected first, where anything builds on the static fusion.
         production_log: collected by the policy in production.
@@ -289,6 +290,7 @@ class RunConfig(Settings):
     users: UsersConfig = UsersConfig()
     slate_size: Count = 10
     horizon: Count = 30
+    sessions: Count = 1
     objectives: ObjectiveWeights = ObjectiveWeights()
     launch_log: LaunchLog = LaunchLog()
     production_log: ProductionLog = ProductionLog()

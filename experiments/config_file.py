@@ -150,14 +150,25 @@ def _option_problems(users: UsersConfig) -> Iterator[Problem]:
         return
     from recsim.users.interest import InterestConfig
 
-    known = {name: value for name, value in vars(InterestConfig()).items() if isinstance(value, int | float)}
+    known = vars(InterestConfig())
     for name, value in users.options.items():
         place: Place = ("users", "options", name)
         if name not in known:
             yield Problem(place, f"unknown key 'users.options.{name}'; {did_you_mean(name, list(known))}")
+        elif name == "choice":
+            yield from _choice_problems(value, place)
         elif isinstance(value, bool) or not isinstance(value, (int, type(known[name]))):
             wanted = "a whole number" if isinstance(known[name], int) else "a number"
             yield Problem(place, f"'users.options.{name}' is {value!r}; it must be {wanted}.")
+
+
+def _choice_problems(value: Any, place: Place) -> Iterator[Problem]:
+    from recsim.users.choice import choice_model
+
+    try:
+        choice_model(value)
+    except ValueError as error:
+        yield Problem(place, f"'users.options.choice' cannot be: {error}")
 
 
 def _with_catalog_beside(config: RunConfig, path: Path) -> RunConfig:

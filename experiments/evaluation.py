@@ -95,17 +95,15 @@ def show_examples(world: World, run: Path, into: Path, progress: Advance) -> Non
 def _examples(world: World, policy: Policy, simulator: Any, users: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
     rows = []
     for visit in visits(simulator, policy, users):
-        if visit.number % EXAMPLE_EVERY:
-            continue
-        response = visit.step.response
-        for row, slate in enumerate(visit.step.slate):
+        response, moment = visit.step.response, visit.streams
+        for row in np.flatnonzero((moment.step % EXAMPLE_EVERY == 0) & (moment.session == 0)):
             examined = None if response.examined is None else response.examined[row].tolist()
             rows.append(
                 {
                     "policy": policy.name,
                     "user": int(users[visit.row[row]]),
-                    "step": visit.number,
-                    "items": [_item(world, int(item)) for item in slate],
+                    "step": int(moment.step[row]),
+                    "items": [_item(world, int(item)) for item in visit.step.slate[row]],
                     "examined": examined,
                     "click": response.click[row].tolist(),
                     "conversion": response.conversion[row].tolist(),

@@ -18,7 +18,7 @@ from recsim.experiments.config import (
 from recsim.experiments.errors import UserError
 from recsim.experiments.world import World
 from recsim.oracle import MyopicOracle
-from recsim.policy import Policy, Ranking, Scorer, popularity, uniform
+from recsim.policy import Policy, Ranking, Scorer, only_there, popularity, uniform
 from recsim.simulator import Simulator
 
 if TYPE_CHECKING:
@@ -49,13 +49,15 @@ def build(policy: PolicyConfig, world: World, run: Path | None, simulator: Simul
         UserError: if it must be trained first.
     """
     catalog, k = world.catalog, world.config.slate_size
-    if isinstance(policy, UniformPolicy):
-        return replace(uniform(catalog, k), name=policy.title)
-    if isinstance(policy, PopularityPolicy):
-        return replace(popularity(catalog, k, policy.temperature), name=policy.title)
     if isinstance(policy, MyopicOraclePolicy):
         return MyopicOracle(simulator, name=policy.title)
-    return Ranking(policy.title, _trained(policy, world, run), k, policy.temperature)
+    if isinstance(policy, UniformPolicy):
+        ranking = replace(uniform(catalog, k), name=policy.title)
+    elif isinstance(policy, PopularityPolicy):
+        ranking = replace(popularity(catalog, k, policy.temperature), name=policy.title)
+    else:
+        ranking = Ranking(policy.title, _trained(policy, world, run), k, policy.temperature)
+    return only_there(ranking, simulator.born, simulator.layout)
 
 
 def load_fusion(world: World, run: Path) -> StaticFusion:

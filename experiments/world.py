@@ -46,12 +46,12 @@ class World:
             raise UserError(
                 f"slate_size is {config.slate_size}; the catalogue {catalog.name!r} allows 1 to {len(catalog)}."
             )
-        world = cls(config, catalog, _users_of(config.users, catalog, config.seed))
+        world = cls(config, catalog, users_of(config.users, catalog, config.seed))
         oracles = [policy.title for policy in config.policies if policy.kind in ORACLES]
         if oracles and not world.declares_appeal:
             raise UserError(
                 f"{oracles[0]!r} must know what users think, and {config.users.model!r} declares no probabilities: "
-                "give the class the methods appeal(state, items) and examination(slate_size), or leave the policy out."
+                "give the class a method appeal(state, items) and an attribute choice, or leave the policy out."
             )
         world.simulator("check")
         return world
@@ -68,6 +68,7 @@ class World:
             self.users,
             slate_size=self.config.slate_size,
             horizon=self.config.horizon,
+            sessions=self.config.sessions,
             objectives=self.objectives,
             seed=sub_seed(self.config.seed, f"users of {part}"),
         )
@@ -90,8 +91,12 @@ def catalog_of(config: CatalogConfig) -> Catalog:
     return load_catalog(str(config.name))
 
 
-def _users_of(config: UsersConfig, catalog: Catalog, seed: int) -> UserModel[Any]:
-    """The users that a config names. What goes wrong inside somebody's own class is left to show its traceback."""
+def users_of(config: UsersConfig, catalog: Catalog, seed: int) -> UserModel[Any]:
+    """The users that a config names. What goes wrong inside somebody's own class is left to show its traceback.
+
+    Raises:
+        UserError: if there is no such class, it does not take the options, or makes no user model.
+    """
     if config.model in BUILT_IN:
         with input_errors():
             return make_users(config.model, catalog, config.options, seed=seed)

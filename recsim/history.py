@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numba
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim.catalog import Catalog
-from recsim.jit import frozen, inline_kernel, row_kernel
+from recsim.jit import frozen, inline_kernel, row_kernel, shrink
 from recsim.observation import Layout
 
 Floats = NDArray[np.float32]
@@ -49,7 +50,7 @@ class History:
         exposure: (n, C) float32, exponential average of the share of positions per category.
         category_clicks: (n, C) float32, the same for clicks.
         clicks: (n,) float32, clicks so far.
-        last: (n, 2) float32, share of positions clicked and converted in the last slate.
+        last: (n, 2) float32, clicks on the last slate and conversions that came with it, over the slate size.
         step: (n,) int64, slates answered so far.
     """
 
@@ -73,50 +74,45 @@ class History:
         """A copy of some of the sessions."""
         return replace(self, **{f.name: getattr(self, f.name)[rows].copy() for f in fields(self)})
 
-    def clear(self, rows: Flags) -> None:
-        """Forget the sessions where `rows` (n,) is true."""
-        for f in fields(self):
-            getattr(self, f.name)[rows] = 0
+    def clear(self, rows: Items) -> None:
+        """Forget the users in `rows` (row numbers)."""
+        _clear(rows, self.sums)
+
+    def restart(self, rows: Items) -> None:
+        """Begin another session of the users in `rows` (row numbers): likes are remembered, steps begin anew."""
+        self.last[rows] = 0
+        self.step[rows] = 0
 
     def record(self, slate: Items, click: Flags, conversion: Flags, items: ItemFeatures) -> None:
         """Take in n slates ((n, k) int64, -1 an empty position) and what was answered ((n, k) bool)."""
-        _record(
-            slate,
-            click,
-            conversion,
-            items,
-            self.liked,
-            self.passed,
-            self.exposure,
-            self.category_clicks,
-            self.clicks,
-            self.last,
-            self.step,
-        )
+        _record(slate, click, conversion, items, self.sums)
 
-    def observe(self, layout: Layout, profile: Floats, horizon: int) -> Floats:
-        """(n, d) float32, the observation rows described in `Layout`; a new array."""
-        out = np.empty((len(self.step), layout.size), np.float32)
-        _observe(
-            self.liked,
-            self.passed,
-            self.exposure,
-            self.category_clicks,
-            self.clicks,
-            self.last,
-            self.step,
-            profile,
-            horizon,
-            out,
-        )
+    def observe(
+        self, layout: Layout, profile: Floats, horizon: int, *, rows: Items | None = None, out: Floats | None = None
+    ) -> Floats:
+        """(n, d) float32, the observations described in `Layout`: a new array, or `out` with only `rows` written."""
+        if out is None:
+            out = np.empty((len(self.step), layout.size), np.float32)
+        rows = np.arange(len(out)) if rows is None else rows
+        _observe(rows, self.sums, profile, horizon, out)
         return out
 
+    @cached_property
+    def sums(self) -> Sums:
+        """The arrays, for kernels."""
+        return Sums(self.liked, self.passed, self.exposure, self.category_clicks, self.clicks, self.last, self.step)
 
-@inline_kernel
-def shrink(total: Floats, keep: np.float32) -> None:
-    """Multiply a vector by `keep`, in place."""
-    for j in range(len(total)):
-        total[j] *= keep
+
+class Sums(NamedTuple):
+    """The arrays of `History`, for kernels."""
+
+    liked: Floats
+    passed: Floats
+    exposure: Floats
+    category_clicks: Floats
+    clicks: Floats
+    last: Floats
+    step: Items
 
 
 @inline_kernel
@@ -126,85 +122,108 @@ def add(total: Floats, values: Floats) -> None:
         total[j] += values[j]
 
 
+@inline_kernel
+def add_both(total: Floats, first: Floats, second: Floats) -> None:
+    """`add` one vector and then the other, which takes less time in one go: the total is loaded and stored once."""
+    for j in range(len(first)):
+        total[j] = total[j] + first[j] + second[j]
+
+
+@inline_kernel
+def clear_row(row: int, sums: Sums) -> None:
+    """`History.clear` for one row."""
+    sums.liked[row][:] = 0.0
+    sums.passed[row][:] = 0.0
+    sums.exposure[row][:] = 0.0
+    sums.category_clicks[row][:] = 0.0
+    sums.last[row][:] = 0.0
+    sums.clicks[row] = 0.0
+    sums.step[row] = 0
+
+
 @row_kernel
-def _record(
-    slate: Items,
-    click: Flags,
-    conversion: Flags,
-    items: ItemFeatures,
-    liked: Floats,
-    passed: Floats,
-    exposure: Floats,
-    category_clicks: Floats,
-    clicks: Floats,
-    last: Floats,
-    step: Items,
-) -> None:
-    n, k = slate.shape
-    d = items.taste.shape[1]
+def _clear(rows: Items, sums: Sums) -> None:
+    for index in numba.prange(len(rows)):
+        clear_row(rows[index], sums)
+
+
+@inline_kernel
+def put(row: Floats, start: int, values: Floats, scale: np.float32) -> int:
+    """Write `values` times `scale` into a row from column `start` on; the column after them."""
+    place = row[start : start + len(values)]
+    for j in range(len(values)):
+        place[j] = values[j] * scale
+    return start + len(values)
+
+
+@inline_kernel
+def observe_row(row: int, sums: Sums, profile: Floats, horizon: int, out: Floats) -> None:
+    """`History.observe` for one row."""
+    d, one, seen = sums.passed.shape[1] - 1, np.float32(1.0), out[row]
+    liked, passed, last = sums.liked[row], sums.passed[row], sums.last[row]
+    few, less = one / (one + liked[d + 2]), one / (one + passed[d])
+    column = put(seen, 0, liked[:d], few)
+    column = put(seen, column, passed[:d], less)
+    column = put(seen, column, sums.exposure[row], one)
+    column = put(seen, column, sums.category_clicks[row], one)
+    seen[column] = np.float32(sums.step[row] / horizon)
+    seen[column + 1] = np.log(one + sums.clicks[row])
+    seen[column + 2] = last[0]
+    seen[column + 3] = last[1]
+    seen[column + 4] = liked[d] * few
+    seen[column + 5] = liked[d + 1] * few
+    put(seen, column + 6, profile[row], one)
+
+
+@row_kernel
+def _observe(rows: Items, sums: Sums, profile: Floats, horizon: int, out: Floats) -> None:
+    for index in numba.prange(len(rows)):
+        observe_row(rows[index], sums, profile, horizon, out)
+
+
+@inline_kernel
+def record_row(row: int, slate: Items, click: Flags, conversion: Flags, items: ItemFeatures, sums: Sums) -> None:
+    """`History.record` for one row."""
+    k, d = slate.shape[1], items.taste.shape[1]
     one, keep, recent = np.float32(1.0), np.float32(LIKED_MEMORY), np.float32(EXPOSURE_MEMORY)
     share = np.float32((1.0 - EXPOSURE_MEMORY) / k)
-    for row in numba.prange(n):
-        shrink(liked[row], keep)
-        shrink(passed[row], keep)
-        shrink(exposure[row], recent)
-        shrink(category_clicks[row], recent)
-        clicked = converted = 0
-        for position in range(k):
-            item = slate[row, position]
-            if item < 0:
-                continue
-            category = items.category[item]
-            exposure[row, category] += share
-            if click[row, position]:
-                clicked += 1
-                converted += conversion[row, position]
-                category_clicks[row, category] += share
-                add(liked[row], items.taste[item])
-                liked[row, d] += items.price[item]
-                liked[row, d + 1] += items.novelty[item]
-                liked[row, d + 2] += one
+    liked, passed = sums.liked[row], sums.passed[row]
+    exposure, category_clicks = sums.exposure[row], sums.category_clicks[row]
+    shrink(liked, keep)
+    shrink(passed, keep)
+    shrink(exposure, recent)
+    shrink(category_clicks, recent)
+    clicked, converted, waiting = 0, 0, -1
+    for position in range(k):
+        item = slate[row, position]
+        if item < 0:
+            continue
+        category = items.category[item]
+        exposure[category] += share
+        if click[row, position]:
+            clicked += 1
+            converted += conversion[row, position]
+            category_clicks[category] += share
+            add(liked, items.taste[item])
+            liked[d] += items.price[item]
+            liked[d + 1] += items.novelty[item]
+            liked[d + 2] += one
+        else:
+            passed[d] += one
+            if waiting < 0:
+                waiting = item
             else:
-                add(passed[row], items.taste[item])
-                passed[row, d] += one
-        clicks[row] += np.float32(clicked)
-        last[row, 0] = np.float32(clicked / k)
-        last[row, 1] = np.float32(converted / k)
-        step[row] += 1
+                add_both(passed, items.taste[waiting], items.taste[item])
+                waiting = -1
+    if waiting >= 0:
+        add(passed, items.taste[waiting])
+    sums.clicks[row] += np.float32(clicked)
+    sums.last[row, 0] = np.float32(clicked / k)
+    sums.last[row, 1] = np.float32(converted / k)
+    sums.step[row] += 1
 
 
 @row_kernel
-def _observe(
-    liked: Floats,
-    passed: Floats,
-    exposure: Floats,
-    category_clicks: Floats,
-    clicks: Floats,
-    last: Floats,
-    step: Items,
-    profile: Floats,
-    horizon: int,
-    out: Floats,
-) -> None:
-    n = len(liked)
-    d, c, p = passed.shape[1] - 1, exposure.shape[1], profile.shape[1]
-    one = np.float32(1.0)
-    for row in numba.prange(n):
-        few = one / (one + liked[row, d + 2])
-        for j in range(d):
-            out[row, j] = liked[row, j] * few
-        less = one / (one + passed[row, d])
-        for j in range(d):
-            out[row, d + j] = passed[row, j] * less
-        for j in range(c):
-            out[row, 2 * d + j] = exposure[row, j]
-            out[row, 2 * d + c + j] = category_clicks[row, j]
-        start = 2 * d + 2 * c
-        out[row, start] = np.float32(step[row] / horizon)
-        out[row, start + 1] = np.log(one + clicks[row])
-        out[row, start + 2] = last[row, 0]
-        out[row, start + 3] = last[row, 1]
-        out[row, start + 4] = liked[row, d] * few
-        out[row, start + 5] = liked[row, d + 1] * few
-        for j in range(p):
-            out[row, start + 6 + j] = profile[row, j]
+def _record(slate: Items, click: Flags, conversion: Flags, items: ItemFeatures, sums: Sums) -> None:
+    for row in numba.prange(len(slate)):
+        record_row(row, slate, click, conversion, items, sums)

@@ -20,11 +20,15 @@ from numba.core import cgutils
 Function = TypeVar("Function", bound=Callable[..., Any])
 Record = TypeVar("Record")
 
-_PARALLEL_ROWS = 256  # below this many rows, starting threads costs more than they save
+_PARALLEL_ROWS = 128  # below this many rows, starting threads costs more than they save
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
-_INLINED_ELSEWHERE = ("jit.py", "streams.py")
-_sources = b"".join(Path(__file__).with_name(name).read_bytes() for name in _INLINED_ELSEWHERE)
-_VERSION = hashlib.blake2b(_sources, digest_size=4).hexdigest()
+# Numba counts references to arrays, atomically, at every access through a tuple: most of the time of some kernels. One
+# that makes no arrays needs no counting.
+_UNCOUNTED: dict[str, Any] = {"_nrt": False}
+_sources = (path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
+_inlined = b"".join(source for source in _sources if b"@inline_kernel" in source)
+_VERSION = hashlib.blake2b(_inlined, digest_size=4).hexdigest()
+_TWINS: dict[Any, Callable[..., Any]] = {}  # of each row kernel, what chooses between one thread and several
 _threads = 1
 
 
@@ -46,31 +50,66 @@ def set_threads(count: int) -> None:
 
 
 def kernel(function: Function) -> Function:
-    """Compiled `function`: nopython, cached on disk, without the GIL."""
-    compiled: Function = _compiled(function)
+    """Compiled `function`: nopython, cached on disk, without the GIL.
+
+    It makes no arrays: numba refuses `np.zeros` and the like in it (see `allocating_row_kernel`).
+    """
+    compiled: Function = _compiled(function, **_UNCOUNTED)
     return compiled
 
 
 def inline_kernel(function: Function) -> Function:
     """`kernel` for small functions in the inner loop of another kernel: always inlined by LLVM."""
-    compiled: Function = _compiled(function, forceinline=True)
+    compiled: Function = _compiled(function, forceinline=True, **_UNCOUNTED)
     return compiled
 
 
 def row_kernel(function: Function) -> Function:
     """`kernel` with a `numba.prange` loop over users, run on `set_threads` threads where there are rows enough.
 
-    The first argument leads with the users' axis, and no row may read what another row writes.
+    The first argument leads with the users' axis, no row may read what another row writes, and no arrays are made.
+    Arrays in tuples are written by an inline kernel that the loop calls, never in the loop itself: there, numba's
+    threads would write to copies.
     """
-    serial = _compiled(function)
+    return _row_kernel(function, _UNCOUNTED)
+
+
+def allocating_row_kernel(function: Function) -> Function:
+    """`row_kernel` that may make arrays."""
+    return _row_kernel(function, {})
+
+
+def _row_kernel(function: Function, options: dict[str, Any]) -> Function:
+    serial = _compiled(function, **options)
     twin = types.FunctionType(function.__code__, function.__globals__, f"{function.__name__}_parallel")
-    parallel = _compiled(twin, parallel=True)
+    parallel = _compiled(twin, parallel=True, **options)
+
+    def twin_for(arguments: tuple[Any, ...]) -> Any:
+        return parallel if _threads > 1 and len(arguments[0]) >= _PARALLEL_ROWS else serial
 
     def call(*arguments: Any) -> Any:
-        many = _threads > 1 and len(arguments[0]) >= _PARALLEL_ROWS
-        return (parallel if many else serial)(*arguments)
+        return twin_for(arguments)(*arguments)
 
     call.__doc__ = function.__doc__
+    _TWINS[call] = twin_for
+    return call  # type: ignore[return-value]
+
+
+def same_types(row_kernel: Function) -> Function:
+    """The same row kernel, for a caller whose arguments have the very same types in every call.
+
+    Numba looks at the types of all arguments to find the machine code for them, which takes several times as long as
+    the code itself where rows are few. This one looks once. Nothing checks that the types are still the same: where
+    they are not, memory is read and written as what it is not.
+    """
+    twin_for, entries = _TWINS[row_kernel], {}
+
+    def call(*arguments: Any) -> Any:
+        twin = twin_for(arguments)
+        if twin not in entries:
+            entries[twin] = twin.compile(tuple(map(twin.typeof_pyval, arguments)))
+        return entries[twin](*arguments)
+
     return call  # type: ignore[return-value]
 
 
@@ -89,14 +128,14 @@ def frozen(kind: Callable[..., Record], *arrays: Any) -> Record:
 def _compiled(function: Any, **options: Any) -> Any:
     """`function`, compiled under a name of its own in numba's disk cache.
 
-    That cache knows a kernel by its name and compiles it anew when its own file changes; the version in the name sees
-    to it that this also happens when a kernel that it has inlined changes.
+    That cache knows a kernel by its name and compiles it anew when its own file changes. The version in the name is one
+    of all files whose kernels others inline, so that this also happens when one of these changes.
     """
     function.__qualname__ = f"{function.__name__}_{_VERSION}"
     return numba.njit(**_OPTIONS, **options)(function)
 
 
-_LANES = 8  # a vector register of float32 on most machines; where it is not, LLVM splits it without changing the result
+_LANES = 32  # four vector registers of float32 on most machines, so that sums need not wait for each other
 
 
 def _type_dot(typing_context: Any, left: Any, right: Any) -> Any:
@@ -144,8 +183,15 @@ _dot: Any = extending.intrinsic(_type_dot)
 def dot(left: Any, right: Any, start: int, stop: int) -> float:
     """Inner product of `left[start:stop]` and `right[start:stop]` in the arrays' own precision.
 
-    Eight running sums in a fixed order, written as vector instructions: strict IEEE, so the same on every machine, and
+    32 running sums in a fixed order, written as vector instructions: strict IEEE, so the same on every machine, and
     five times as fast as what LLVM makes of a loop whose order it must keep.
     """
     product: float = _dot(left[start:stop], right[start:stop])
     return product
+
+
+@inline_kernel
+def shrink(total: Any, keep: Any) -> None:
+    """Multiply a vector by `keep`, in place."""
+    for j in range(len(total)):
+        total[j] *= keep

@@ -60,7 +60,7 @@ class Log:
         session: (n,) int64; (user, session) identifies a session, the unit that is independent of the others.
         step: (n,) int64, from 0 up within a session.
         observation: (n, d) float32, what the policy saw.
-        slate: (n, k) int64 item numbers, -1 an empty position.
+        slate: (n, k) int64 item numbers as the policy decided, -1 an empty position.
         click: (n, k) bool.
         conversion: (n, k) bool, only where clicked.
         objectives: (n, k, o) float64, per position.
@@ -105,7 +105,9 @@ COLUMNS = tuple(f.name for f in fields(Log) if f.name != "info")
 def collect(
     simulator: Simulator, policy: Policy, users: int | ArrayLike, *, batch: int = 512, progress: Progress = None
 ) -> Log:
-    """The log of `policy` serving `users` (a count n for users 0..n-1, or (n,) user numbers), one session each.
+    """The log of `policy` serving `users` (a count n for users 0..n-1, or (n,) user numbers).
+
+    Conversions stand in the row of the slate that earned them, whenever they arrived.
 
     Args:
         simulator: its running sessions are replaced.
@@ -117,10 +119,10 @@ def collect(
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
     for start, part in batches(user_numbers(users), batch):
         for visit in visits(simulator, policy, part):
-            response, shown = visit.step.response, visit.step.slate
+            response, shown = visit.step.response, visit.decision.slate
             parts["user"].append(part[visit.row])
-            parts["session"].append(np.zeros(len(visit.row), np.int64))
-            parts["step"].append(np.full(len(visit.row), visit.number))
+            parts["session"].append(visit.streams.session.astype(np.int64))
+            parts["step"].append(visit.streams.step.astype(np.int64))
             parts["observation"].append(visit.observation)
             parts["slate"].append(shown)
             parts["click"].append(response.click)

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim.catalog import Catalog
-from recsim.jit import kernel
-from recsim.users.contract import Response
+from recsim.jit import inline_kernel, kernel
 
 Floats = NDArray[np.float64]
 
 NAMES = ("click", "conversion", "novelty")
+CONVERSION = NAMES.index("conversion")
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,6 @@ class Objectives:
         out[..., 2] = click * catalog.novelty[slate]  # an empty position has no click
         return out
 
-    def of(self, response: Response, slate: NDArray[np.int64], catalog: Catalog) -> Floats:
-        """(n, o) float64, the objectives of n slates: sums over positions."""
-        out = np.zeros((len(slate), len(NAMES)))
-        _add_up(slate, response.click, response.conversion, catalog.novelty, out)
-        return out
-
     def reward(self, objectives: Floats) -> Floats:
         """(n,) float64, the weighted sums of objectives (n, o); a row's does not depend on how many there are."""
         out = np.empty(len(objectives))
@@ -91,23 +85,31 @@ class Objectives:
 @kernel
 def _weigh(objectives: Floats, weights: Floats, out: Floats) -> None:
     for row in range(len(out)):
-        out[row] = 0.0
-        for number in range(len(weights)):
-            out[row] += weights[number] * objectives[row, number]
+        out[row] = weighted(objectives[row], weights)
 
 
-@kernel
-def _add_up(
+@inline_kernel
+def weighted(objectives: Floats, weights: Floats) -> float:
+    """The weighted sum of one row's objectives."""
+    total = 0.0
+    for number in range(len(weights)):
+        total += weights[number] * objectives[number]
+    return total
+
+
+@inline_kernel
+def add_up(
+    row: int,
     slate: NDArray[np.int64],
     click: NDArray[np.bool_],
     conversion: NDArray[np.bool_],
     novelty: NDArray[np.float32],
-    out: Floats,
+    objectives: Floats,
 ) -> None:
-    """`Objectives.per_position`, summed over positions."""
-    for row in range(slate.shape[0]):
-        for position in range(slate.shape[1]):
-            out[row, 0] += click[row, position]
-            out[row, 1] += conversion[row, position]
-            if click[row, position]:
-                out[row, 2] += novelty[slate[row, position]]
+    """`Objectives.per_position`, summed over the positions of one row."""
+    objectives[row][:] = 0.0
+    for position in range(slate.shape[1]):
+        if click[row, position]:
+            objectives[row, 0] += 1.0
+            objectives[row, 1] += conversion[row, position]
+            objectives[row, 2] += novelty[slate[row, position]]

@@ -26,6 +26,7 @@ class Layout:
         slate), liked_price and liked_novelty (mean standardised log price and novelty of clicked items, shrunk
         likewise): one number each.
         profile (p): what the user tells openly.
+        day (1): today, only in worlds where items appear over time (`Simulator.born` has their birthdays).
 
     Attributes:
         columns: name of a feature to its slice of the row.
@@ -36,11 +37,13 @@ class Layout:
     size: int
 
     @classmethod
-    def of(cls, catalog: Catalog, profile_size: int = 0) -> Layout:
-        """The layout for a catalogue and users who tell `profile_size` numbers."""
+    def of(cls, catalog: Catalog, profile_size: int = 0, *, day: bool = False) -> Layout:
+        """The layout for a catalogue and users who tell `profile_size` numbers, with or without a calendar."""
         taste, categories = int(catalog.offsets[-1]), len(catalog.categories)
         sizes = {"liked": taste, "passed": taste, "exposure": categories, "category_clicks": categories}
         sizes |= dict.fromkeys(SCALARS, 1) | {"profile": profile_size}
+        if day:
+            sizes["day"] = 1
         columns, start = {}, 0
         for name, size in sizes.items():
             columns[name] = slice(start, start + size)

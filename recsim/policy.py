@@ -7,7 +7,7 @@ with probability softmax(score / temperature) among those left (Plackett 1975; d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numba
@@ -15,13 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim.catalog import Catalog
-from recsim.jit import inline_kernel, row_kernel
+from recsim.jit import allocating_row_kernel, inline_kernel
+from recsim.observation import Layout
 from recsim.streams import Streams, purpose_key, unit_at
 
 Floats = NDArray[np.float64]
 Observation = NDArray[np.float32]
 Items = NDArray[np.int64]
 Words = NDArray[np.uint64]
+
+_NEVER = -1e9  # a score that even a softened ranking does not show
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,33 @@ class ConstantScorer:
         return np.broadcast_to(self.values, (len(observation), len(self.values)))
 
 
+@dataclass(frozen=True)
+class ThereAlready:
+    """The scores of another scorer, but far below all others for items that have not appeared yet.
+
+    Attributes:
+        scorer: scores every item.
+        born: (m,) float32, the day on which each item appears.
+        day: column of the observation that holds today.
+    """
+
+    scorer: Scorer
+    born: NDArray[np.float32]
+    day: int
+
+    def scores(self, observation: Observation) -> Floats:
+        """(n, m) float64."""
+        there = observation[:, self.day, None] >= self.born
+        return np.where(there, self.scorer.scores(observation), _NEVER)
+
+
+def only_there(ranking: Ranking, born: NDArray[np.float32] | None, layout: Layout) -> Ranking:
+    """The same ranking, which shows only what has appeared, in a world with birthdays (`Simulator.born`)."""
+    if born is None:
+        return ranking
+    return replace(ranking, scorer=ThereAlready(ranking.scorer, born, layout["day"].start))
+
+
 def uniform(catalog: Catalog, slate_size: int) -> Ranking:
     """Every slate without repeats equally likely."""
     return Ranking("uniform", ConstantScorer(np.zeros(len(catalog))), slate_size, temperature=1.0)
@@ -157,7 +187,7 @@ def popularity(catalog: Catalog, slate_size: int, temperature: float = 0.0) -> R
 
 def top_k(scores: Floats, k: int) -> Items:
     """(n, k) int64, the k highest scores of each row, best first, ties to the lower item number."""
-    _check_size(scores, k)
+    check_size(scores, k)
     slate = np.empty((len(scores), k), np.int64)
     _top_k(np.ascontiguousarray(scores), slate)
     return slate
@@ -174,7 +204,7 @@ def certain_log_prob(shown: Items, slate: Items) -> Floats:
 
 def plackett_luce_sample(logits: Floats, k: int, streams: Streams) -> Items:
     """(n, k) int64, slates drawn from Plackett-Luce with (n, m) float64 logits: the top k of logits + Gumbel noise."""
-    _check_size(logits, k)
+    check_size(logits, k)
     if len(streams) != len(logits):
         raise ValueError(
             f"there are {len(streams)} streams for {len(logits)} rows of logits; a stream a row is needed."
@@ -224,7 +254,7 @@ def plackett_luce_log_prob(logits: Floats, slate: Items) -> Floats:
     return out
 
 
-def _check_size(scores: Floats, k: int) -> None:
+def check_size(scores: Floats, k: int) -> None:
     if not 1 <= k <= scores.shape[1]:
         raise ValueError(f"slates of {k} items asked for among {scores.shape[1]}; 1 to {scores.shape[1]} are possible.")
 
@@ -244,7 +274,7 @@ def _offer(item: int, score: float, best: Floats, slate: Items) -> None:
     slate[place] = item
 
 
-@row_kernel
+@allocating_row_kernel
 def _top_k(scores: Floats, slate: Items) -> None:
     n, m = scores.shape
     for row in numba.prange(n):
@@ -253,7 +283,7 @@ def _top_k(scores: Floats, slate: Items) -> None:
             _offer(item, scores[row, item], best, slate[row])
 
 
-@row_kernel
+@allocating_row_kernel
 def _noisy_top_k(
     logits: Floats, seed: np.uint64, purpose: np.uint64, user: Words, session: Words, step: Words, slate: Items
 ) -> None:
@@ -265,7 +295,7 @@ def _noisy_top_k(
             _offer(item, logits[row, item] - np.log(-np.log(draw)), best, slate[row])
 
 
-@row_kernel
+@allocating_row_kernel
 def _plackett_luce_log_prob(logits: Floats, slate: Items, out: Floats) -> None:
     n, m = logits.shape
     k = slate.shape[1]

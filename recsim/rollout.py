@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from recsim.policy import Decision, Policy
 from recsim.simulator import Simulator, Step
-from recsim.streams import user_numbers
+from recsim.streams import Streams, user_numbers
 
 __all__ = ["Sessions", "Visit", "batches", "rollout", "user_numbers", "visits"]
 
@@ -25,14 +25,14 @@ class Visit:
 
     Attributes:
         row: (n',) int64, which of the users these are (positions in the array of users).
-        number: step number within the sessions.
+        streams: at the session and the step at which the policy decided.
         observation: (n', d) float32, what the policy saw.
         decision: what it showed.
         step: what came of it.
     """
 
     row: Items
-    number: int
+    streams: Streams
     observation: NDArray[np.float32]
     decision: Decision
     step: Step
@@ -40,13 +40,13 @@ class Visit:
 
 @dataclass(frozen=True)
 class Sessions:
-    """What n sessions came to.
+    """What the sessions of n users came to.
 
     Attributes:
         user: (n,) int64, user numbers.
-        objectives: (n, o) float64, totals over the session.
+        objectives: (n, o) float64, totals over the user's sessions (one, unless users come back).
         reward: (n,) float64, total reward (the return, undiscounted).
-        length: (n,) int64, slates until the user left or the horizon.
+        length: (n,) int64, slates shown.
         exposure: (m,) int64, how often each item was shown.
         clicks: (m,) int64, how often each item was clicked.
     """
@@ -60,16 +60,17 @@ class Sessions:
 
 
 def visits(simulator: Simulator, policy: Policy, users: Items) -> Iterator[Visit]:
-    """Step through the sessions of `users` in lockstep under `policy`; sessions that end are dropped."""
+    """Step through the sessions of `users` in lockstep under `policy`; users who do not come back are dropped."""
     observation = simulator.reset(users)
     row = np.arange(len(users))
-    number = 0
     while row.size:
-        decision = policy.act(observation, simulator.streams)
+        streams = simulator.streams
+        decision = policy.act(observation, streams)
         step = simulator.step(decision.slate)
-        yield Visit(row, number, observation, decision, step)
+        yield Visit(row, streams, observation, decision, step)
+        simulator.revisit()
         going_on = ~simulator.ended
-        observation, row, number = simulator.keep(going_on), row[going_on], number + 1
+        observation, row = simulator.keep(going_on), row[going_on]
 
 
 def rollout(

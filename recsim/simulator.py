@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from recsim.catalog import Catalog
 from recsim.history import History, ItemFeatures
-from recsim.jit import kernel
-from recsim.objectives import Objectives
+from recsim.ledger import Ledger, Page, enter_all
+from recsim.objectives import CONVERSION, Objectives
 from recsim.observation import Layout
+from recsim.slates import shown_once
 from recsim.streams import Streams
-from recsim.users.contract import DeclaresAppeal, HasProfile, Response, UserModel
+from recsim.users.checks import check_state, checked_profile, checked_response, checked_return, two_parts
+from recsim.users.contract import (
+    DeclaresAppeal,
+    HasCalendar,
+    HasProfile,
+    Response,
+    ReturnsLater,
+    UpdatesState,
+    UserModel,
+)
+
+if TYPE_CHECKING:
+    from recsim.replay import Replay
 
 Floats = NDArray[np.float64]
 Observation = NDArray[np.float32]
@@ -22,13 +35,12 @@ Items = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """What one step of n sessions gives.
 
     Attributes:
         observation: (n, d) float32, after the step.
-        objectives: (n, o) float64, the vector reward.
+        objectives: (n, o) float64, the vector reward; conversions count when they arrive (`Response.delay`).
         reward: (n,) float64, weighted sum of the objectives.
         terminated: (n,) bool, the user left.
         truncated: (n,) bool, the horizon was reached and the user had not left.
@@ -46,7 +58,7 @@ class Step:
 
 
 class Simulator:
-    """Users meeting slates. `reset`, then `step` until sessions end; ended ones are renewed or dropped.
+    """Users meeting slates. `reset`, then `step` until sessions end; ended ones are renewed, continued or dropped.
 
     Attributes:
         catalog: the items.
@@ -54,9 +66,11 @@ class Simulator:
         objectives: what a slate is worth.
         slate_size: k.
         horizon: most slates in a session.
+        sessions: most sessions of a user.
         seed: seed of all draws.
+        born: (m,) float32, the day on which each item appears, or None where all are there from the start.
         layout: where each feature stands in an observation.
-        state: hidden state of the n current users.
+        state: hidden state of the n current users; what was handed out stays as it is when they go on.
         profile: (n, p) float32, what they tell openly.
         history: their sessions so far.
         streams: their random streams, at the current step.
@@ -70,34 +84,56 @@ class Simulator:
         *,
         slate_size: int = 10,
         horizon: int = 30,
+        sessions: int = 1,
         objectives: Objectives | None = None,
         seed: int = 0,
     ) -> None:
         """A simulator without users yet; call `reset`.
 
         Raises:
-            ValueError: if the slate is empty or larger than the catalogue, the horizon is below 1, or what the user
-                model samples is no state or profile of a user.
-            TypeError: if that state is no dataclass of arrays.
+            ValueError: if the slate is empty or larger than the catalogue, the horizon or the sessions are below 1, or
+                what the user model samples is no state or profile of a user.
+            TypeError: if that state is no dataclass of arrays, or there are to be several sessions of users who never
+                come back (the model has no `come_back`).
         """
         if not 1 <= slate_size <= len(catalog):
             raise ValueError(f"slate_size is {slate_size}; the catalogue {catalog.name!r} allows 1 to {len(catalog)}.")
         if horizon < 1:
             raise ValueError(f"horizon is {horizon}; a session needs at least 1 slate.")
+        if sessions < 1:
+            raise ValueError(f"sessions is {sessions}; a user has at least 1.")
+        if sessions > 1 and not isinstance(users, ReturnsLater):
+            raise TypeError(
+                f"sessions is {sessions}, but {type(users).__name__} never come back: "
+                "give the class a method come_back(state, users), or ask for 1 session."
+            )
         self.catalog, self.users, self.objectives = catalog, users, objectives or Objectives()
-        self.slate_size, self.horizon, self.seed = slate_size, horizon, seed
+        self.slate_size, self.horizon, self.sessions, self.seed = slate_size, horizon, sessions, seed
         self._items = ItemFeatures.of(catalog)
         self._teller = users if isinstance(users, HasProfile) else None
+        self._updater = users if isinstance(users, UpdatesState) else None
+        self._calendar = users if isinstance(users, HasCalendar) and users.born is not None else None
+        self.born = self._calendar.born if self._calendar else None
         self._stride = 0
         self._profile_size: int | None = None
         _, told = self._sampled(Streams.of(seed, 1))
         self._profile_size = told.shape[1]
-        self.layout = Layout.of(catalog, self._profile_size)
+        self.layout = Layout.of(catalog, self._profile_size, day=self._calendar is not None)
 
     @property
     def n(self) -> int:
         """The number of users n; 0 before the first reset."""
         return len(self.ended) if self._stride else 0
+
+    @property
+    def state(self) -> Any:
+        """Hidden state of the n current users, a dataclass of arrays with a row a user."""
+        self._lent = True
+        return self._state
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        self._state, self._lent = state, True
 
     def reset(self, users: int | ArrayLike = 1, *, session: ArrayLike = 0) -> Observation:
         """New sessions, (n, d) float32 observations of them.
@@ -113,47 +149,58 @@ class Simulator:
         """
         streams = Streams.of(self.seed, users, session)
         n = len(streams)
-        self.state, self.profile = self._sampled(streams)
-        self.streams, self._stride = streams, int(np.ptp(streams.user)) + 1
+        self._state, self.profile = self._sampled(streams)
+        self._lent = False  # once handed out, a state is copied before it changes
+        self.streams, self._stride, self._first_session = streams, int(np.ptp(streams.user)) + 1, streams.session
         self.history = History.empty(n, self.catalog)
         self.ended = np.zeros(n, bool)
+        self._under_way: NDArray[np.float32] | None = None
         return self._observe()
 
-    def step(self, slate: ArrayLike) -> Step:
+    def step(self, slate: ArrayLike, *, least: int = -1) -> Step:
         """Show every user a slate.
 
         Args:
             slate: (n, k) whole numbers, items 0..m-1. An item repeated in a row is shown once, at its first position;
-                the freed position stays empty, as does one given as -1.
+                the freed position stays empty, as does one given as -1 and that of an item that is not there yet.
+            least: 0 refuses -1.
 
         Raises:
             RuntimeError: before `reset`, or while a session that ended was neither renewed nor dropped.
             ValueError: if the slate has another shape or type, or names an item that does not exist, or the user
                 model's answer cannot be. Nothing has changed then.
         """
-        shown = self._checked(slate)
-        answer, after = self.users.respond(self.state, shown, self.streams)
-        response, self.state = self._answered(answer, shown), after
-        self.history.record(shown, response.click, response.conversion, self._items)
+        shown, n = self._checked(slate, least), self.n
+        page = Page(
+            self.profile,
+            self.horizon,
+            self.objectives.weights,
+            np.empty((n, len(self.objectives.names))),
+            np.empty(n),
+            np.empty((n, self.layout.size), np.float32),
+        )
+        response = self._response(shown, Ledger(self._items, self.history.sums, page))
+        last = self.history.step >= self.horizon
+        self.ended = response.leave | last
+        if response.delay is not None or self._under_way is not None:
+            page = self._postponed(response, page)
         self.streams = self.streams.at(self.history.step)
-        objectives = self.objectives.of(response, shown, self.catalog)
-        truncated = (self.history.step >= self.horizon) & ~response.leave
-        self.ended = response.leave | truncated
         return Step(
-            self._observe(),
-            objectives,
-            self.objectives.reward(objectives),
-            response.leave.copy(),
-            truncated,
+            self._told(page.observation),
+            page.objectives,
+            page.reward,
+            response.leave,
+            last & ~response.leave,
             shown,
             response,
         )
 
     def renew(self, ended: Flags, observation: Observation | None = None) -> Observation:
-        """Put new users in the rows where `ended` (n,) is true, and observe: (n, d) float32.
+        """Go on in the rows where `ended` (n,) is true, and observe: (n, d) float32.
 
-        The user after u in a row is u + the span of the user numbers at reset (their count, where they are
-        consecutive), so that nobody comes twice and who comes next does not depend on when the others end.
+        Users who come back do so (see `revisit`); the others make room for the next. The user after u in a row is u +
+        the span of the user numbers at reset (their count, where they are consecutive), so that nobody comes twice and
+        who comes next does not depend on when the others end.
 
         Args:
             ended: (n,) bool.
@@ -161,116 +208,210 @@ class Simulator:
                 again.
 
         Raises:
-            ValueError: if `ended` is no mask over the rows.
+            ValueError: if `ended` is no mask over the rows, or `observation` no array that observations fit in.
         """
         ended = np.asarray(ended)
         if ended.shape != (self.n,) or ended.dtype != np.bool_:
             raise ValueError(f"ended is a mask ({self.n},) bool, but an array {ended.shape} {ended.dtype} was given.")
+        if observation is not None:
+            self._check_room(observation)
         rows = np.flatnonzero(ended)
-        if rows.size:
-            user = self.streams.user.copy()
-            user[rows] += np.uint64(self._stride)
-            step = self.streams.step.copy()
-            step[rows] = 0
-            self.streams = replace(self.streams, user=user, step=step)
-            fresh, told = self._sampled(self.streams[rows])
-            self.state = _with_rows(self.state, rows, fresh)
-            self.profile = self.profile.copy()
-            self.profile[rows] = told
-            self.history.clear(ended)
-            self.ended = self.ended & ~ended
+        left = rows[~self.revisit(ended)[rows]] if self.sessions > 1 else rows
+        if left.size:
+            self._replace(left)
         if observation is None:
             return self._observe()
-        observation[rows] = self.history[rows].observe(self.layout, self.profile[rows], self.horizon)
-        return observation
+        return self._observe(rows, observation)
+
+    def revisit(self, ended: Flags | None = None) -> Flags:
+        """Let users whose session has ended begin their next one where they come back: (n,) bool, who did.
+
+        They are the same people, changed by what they met, and agents remember what they liked.
+
+        Args:
+            ended: (n,) bool, whose session is over; those of `ended`, if left out.
+        """
+        ended = self.ended if ended is None else ended
+        back = ended & (self.streams.session - self._first_session + np.uint64(1) < self.sessions)
+        rows = np.flatnonzero(back)
+        if rows.size:
+            comes, later = self.users.come_back(rows_of(self._state, rows), self.streams[rows])  # type: ignore[attr-defined]
+            comes = checked_return(comes, later, len(rows), f"{type(self.users).__name__}.come_back")
+            back[rows] = comes
+            rows, later = rows[comes], rows_of(later, comes)
+            self._set_rows(rows, later)
+            self.profile[rows] = self._profile(later, len(rows))
+            session = self.streams.session.copy()
+            session[rows] += np.uint64(1)
+            self.history.restart(rows)
+            self.streams = replace(self.streams, session=session).at(self.history.step)
+            self._begin(rows)
+        return back
 
     def keep(self, rows: NDArray[Any]) -> Observation:
         """Go on with some of the sessions only (a mask or row numbers), and observe them: (n', d) float32."""
         self.streams, self.history = self.streams[rows], self.history[rows]
-        self.state = replace(self.state, **{f.name: getattr(self.state, f.name)[rows] for f in fields(self.state)})
+        self._state = rows_of(self._state, rows)
         self.profile, self.ended = self.profile[rows], self.ended[rows]
+        self._first_session = self._first_session[rows]
+        if self._under_way is not None:
+            self._under_way = self._under_way[rows]
         return self._observe()
 
     def expected(self, slate: ArrayLike) -> Floats:
         """Exact expected objectives of showing `slate` now, given the hidden state: (n, k, o) float64. Nothing changes.
 
         Raises:
-            TypeError: if the user model does not declare its probabilities (`appeal` and `examination`).
+            TypeError: if the user model does not declare its probabilities (`appeal` and `choice`).
         """
-        model = declared(self.users)
-        shown = self._checked(slate)
-        appeal = model.appeal(self.state, shown)
-        click = model.examination(self.slate_size) * appeal.click
+        model, shown = declared(self.users), self._checked(slate)
+        appeal = model.appeal(self._state, shown)
+        click = model.choice.probabilities(appeal, shown).click
         return self.objectives.per_position(click, click * appeal.conversion, shown, self.catalog)
 
-    def _observe(self) -> Observation:
-        return self.history.observe(self.layout, self.profile, self.horizon)
+    def examination(self, slate: ArrayLike) -> Floats:
+        """(n, k) float64, exact probability that each position of `slate` would be examined now. Nothing changes.
+
+        Raises:
+            TypeError: if the user model does not declare its probabilities (`appeal` and `choice`).
+        """
+        model, shown = declared(self.users), self._checked(slate)
+        return model.choice.probabilities(model.appeal(self._state, shown), shown).examined
+
+    def counterfactual(self, session: int | tuple[int, int], slates: ArrayLike) -> Replay:
+        """What the very same user, with the very same luck, does with other slates. Running sessions go on untouched.
+
+        Args:
+            session: user number, or (user number, session number).
+            slates: (t, k) whole numbers, shown one after another from the beginning of the session; or (c, t, k), c
+                such series, each to the same user.
+
+        Returns:
+            The replay; c is 1 where one series was given.
+
+        Raises:
+            ValueError: if the slates have another shape or are more than the horizon, or name an item that does not
+                exist; or the session is a later one of a user who came back, since it depends on those before.
+        """
+        from recsim.replay import replay
+
+        return replay(self, session, slates)
+
+    def _observe(self, rows: Items | None = None, observation: Observation | None = None) -> Observation:
+        """(n, d), new, or `observation` with only some rows written."""
+        seen = self.history.observe(self.layout, self.profile, self.horizon, rows=rows, out=observation)
+        return self._told(seen, rows)
+
+    def _told(self, observation: Observation, rows: Items | None = None) -> Observation:
+        """The observation with the day, where there is a calendar."""
+        if self._calendar:
+            changed = slice(None) if rows is None else rows
+            observation[changed, self.layout["day"].start] = self._calendar.now(self._state)[changed]
+        return observation
+
+    def _replace(self, rows: Items) -> None:
+        """Put the next users in some rows."""
+        user, session, step = self.streams.user.copy(), self.streams.session.copy(), self.streams.step.copy()
+        user[rows] += np.uint64(self._stride)
+        session[rows], step[rows] = self._first_session[rows], 0
+        streams = Streams(self.streams.seed, user, session, step)
+        fresh = self.users.sample(streams[rows])  # of the form that `reset` has checked
+        self.profile[rows] = self._profile(fresh, len(rows))
+        self._set_rows(rows, fresh)
+        self.streams = streams
+        self.history.clear(rows)
+        self._begin(rows)
+
+    def _check_room(self, observation: Observation) -> None:
+        flags, needed = observation.flags, (self.n, self.layout.size)
+        if observation.shape != needed or observation.dtype != np.float32 or not flags.carray:
+            raise ValueError(
+                f"observation is an array {observation.shape} {observation.dtype}; the rows of the last step, "
+                f"{needed} float32, are needed. Leave it out to observe anew."
+            )
+
+    def _set_rows(self, rows: Items, fresh: Any) -> None:
+        """Let some rows of the state be `fresh`."""
+        self._own_state()
+        for f in fields(fresh):
+            getattr(self._state, f.name)[rows] = getattr(fresh, f.name)
+
+    def _own_state(self) -> None:
+        """Make the state one that may be overwritten: nobody else holds it or, after a pure `respond`, a part of it."""
+        if not self._updater or self._lent:
+            copies = {f.name: getattr(self._state, f.name).copy() for f in fields(self._state)}
+            self._state, self._lent = replace(self._state, **copies), False
+
+    def _begin(self, rows: Items) -> None:
+        """Nothing is under way in the sessions that begin."""
+        self.ended = self.ended.copy()
+        self.ended[rows] = False
+        if self._under_way is not None:
+            self._under_way[rows] = 0
+
+    def _postponed(self, response: Response, page: Page) -> Page:
+        """The page with conversions in the steps in which they arrive: with the last one, all still under way."""
+        if self._under_way is None:
+            self._under_way = np.zeros((self.n, self.horizon), np.float32)
+        step, everybody = self.history.step - 1, np.arange(self.n)
+        row, position = np.nonzero(response.conversion)
+        arrival = step[row]
+        if response.delay is not None:
+            arrival += np.minimum(response.delay[row, position], self.horizon).astype(np.int64)
+        np.add.at(self._under_way, (row, np.minimum(arrival, self.horizon - 1)), 1)
+        arrived = self._under_way[everybody, step]
+        self._under_way[everybody, step] = 0
+        arrived[self.ended] += self._under_way[self.ended].sum(axis=1)
+        self.history.last[:, 1] = arrived / self.slate_size
+        page.observation[:, self.layout["last_conversions"].start] = self.history.last[:, 1]
+        page.objectives[:, CONVERSION] = arrived
+        return page._replace(reward=self.objectives.reward(page.objectives))
+
+    def _response(self, shown: Items, ledger: Ledger) -> Response:
+        """What the users do, entered in the ledger; their state moves on. Unless the answer cannot be."""
+        if self._updater:
+            self._own_state()
+            before = int(self.history.step[0])
+            response = self._updater.update(self._state, shown, self.streams, ledger)
+            if self.history.step[0] != before + 1:
+                raise RuntimeError(
+                    f"{type(self.users).__name__}.update did not enter its answers in the ledger: "
+                    "call recsim.ledger.enter for every row, or enter_all."
+                )
+            return response
+        method = f"{type(self.users).__name__}.respond"
+        given = self.users.respond(self._state, shown, self.streams)
+        answer, after = two_parts(given, "the response and the state after it", method)
+        response = checked_response(answer, shown, method)
+        check_state(after, self.n, method)
+        enter_all(shown, response.click, response.conversion, *ledger)
+        self._state = after
+        return response
 
     def _sampled(self, streams: Streams) -> tuple[Any, Observation]:
         """New users' hidden state and profile (n, p), both checked."""
-        model, n = type(self.users).__name__, len(streams)
         state = self.users.sample(streams)
-        _check_state(state, n, f"{model}.sample")
-        if not self._teller:
-            return state, np.zeros((n, 0), np.float32)
-        given = np.asarray(self._teller.profile(state))
-        size = given.shape[-1] if self._profile_size is None and given.ndim else self._profile_size
-        if given.dtype.kind != "f" or given.shape != (n, size):
-            raise ValueError(
-                f"{model}.profile gave an array {given.shape} {given.dtype} for {n} users; "
-                f"({n}, {'p' if self._profile_size is None else size}) float32 is needed, a row a user."
-            )
-        finite = np.isfinite(given)
-        if not finite.all():
-            row, column = np.argwhere(~finite)[0]
-            raise ValueError(
-                f"{model}.profile gave {given[row, column]} in row {row}, column {column}; agents see the profile, "
-                "so it holds finite numbers. Write 0 where nothing is known."
-            )
-        return state, np.ascontiguousarray(given, np.float32)
+        check_state(state, len(streams), f"{type(self.users).__name__}.sample")
+        return state, self._profile(state, len(streams))
 
-    def _checked(self, slate: ArrayLike) -> Items:
+    def _profile(self, state: Any, n: int) -> Observation:
+        if not self._teller:
+            return np.zeros((n, 0), np.float32)
+        method = f"{type(self.users).__name__}.profile"
+        return checked_profile(self._teller.profile(state), n, self._profile_size, method)
+
+    def _checked(self, slate: ArrayLike, least: int = -1) -> Items:
         if not self._stride:
             raise RuntimeError("step before reset: there are no users yet. Call reset first.")
-        if self.ended.any():
+        if np.count_nonzero(self.ended):
             row = int(np.flatnonzero(self.ended)[0])
             raise RuntimeError(
                 f"the session of row {row} has ended: renew(ended) or keep(~ended) before the next step."
             )
-        given, shape = _array(slate), (self.n, self.slate_size)
-        if given.shape != shape:
-            raise ValueError(f"slate has shape {given.shape}; {shape} is needed: a row a user.")
-        shown = np.empty(shape, np.int64)
-        wrong = _show_once(_whole_numbers(given), len(self.catalog), shown)
-        if wrong >= 0:
-            row, position = divmod(wrong, self.slate_size)
-            raise ValueError(
-                f"row {row}, position {position} of the slate is item {given[row, position]}; "
-                f"items of {self.catalog.name!r} are 0 to {len(self.catalog) - 1}."
-            )
+        shown = shown_once(slate, self.n, self.slate_size, self.catalog, least=least)
+        if self._calendar:
+            shown[self._calendar.now(self._state)[:, None] < self.born[shown]] = -1  # type: ignore[index]
         return shown
-
-    def _answered(self, answer: Response, shown: Items) -> Response:
-        parts = {"click": shown.shape, "conversion": shown.shape, "leave": shown.shape[:1]}
-        for name, shape in parts.items():
-            flags = getattr(answer, name)
-            if flags.shape != shape or flags.dtype != np.bool_:
-                raise ValueError(
-                    f"{type(self.users).__name__}.respond gave {name} as an array {flags.shape} {flags.dtype}; "
-                    f"{shape} bool is needed."
-                )
-        wrong = _impossible(shown, answer.click, answer.conversion)
-        if wrong >= 0:
-            row, position = divmod(wrong, self.slate_size)
-            what, remedy = (
-                ("a click on the empty position", "click & (slate >= 0)")
-                if answer.click[row, position]
-                else ("a conversion without a click at position", "conversion & click")
-            )
-            raise ValueError(
-                f"{type(self.users).__name__}.respond gave {what} {position} of row {row}; return {remedy}."
-            )
-        return answer
 
 
 def declared(users: UserModel[Any]) -> DeclaresAppeal:
@@ -282,84 +423,11 @@ def declared(users: UserModel[Any]) -> DeclaresAppeal:
     if not isinstance(users, DeclaresAppeal):
         raise TypeError(
             f"{type(users).__name__} declares no probabilities, so nothing exact can be said of it: "
-            "give it the methods appeal(state, items) and examination(slate_size)."
+            "give it a method appeal(state, items) and an attribute choice."
         )
     return users
 
 
-def _array(slate: ArrayLike) -> NDArray[Any]:
-    try:
-        return np.asarray(slate)
-    except ValueError as error:
-        raise ValueError("slate has rows of different length; k item numbers a row are needed.") from error
-
-
-def _whole_numbers(given: NDArray[Any]) -> Items:
-    """The same numbers as int64, those beyond its range at its end."""
-    kind = given.dtype.kind
-    if kind == "u":
-        given = np.minimum(given, np.uint64(np.iinfo(np.int64).max))
-    elif kind != "i":
-        wrong = ~np.isfinite(given) | (given != np.floor(given)) if kind == "f" else np.ones(given.shape, bool)
-        row, position = np.unravel_index(wrong.argmax(), wrong.shape)
-        raise ValueError(
-            f"row {row}, position {position} of the slate is {given[row, position]!s}, in an array of {given.dtype}; "
-            "items are whole numbers. Convert it with astype(int)."
-        )
-    return np.ascontiguousarray(given, np.int64)
-
-
-@kernel
-def _show_once(slate: Items, n_items: int, shown: Items) -> int:
-    """Fill `shown` with the slates, repeats after the first position -1; where an item does not exist, -1 if all do."""
-    n, k = slate.shape
-    for row in range(n):
-        for position in range(k):
-            item = slate[row, position]
-            if item < -1 or item >= n_items:
-                place: int = row * k + position
-                return place
-            for above in range(position):
-                if shown[row, above] == item:
-                    item = -1
-            shown[row, position] = item
-    return -1
-
-
-@kernel
-def _impossible(slate: Items, click: Flags, conversion: Flags) -> int:
-    """Where an empty position is clicked or something converts without a click; -1 if nowhere."""
-    n, k = slate.shape
-    for row in range(n):
-        for position in range(k):
-            clicked = click[row, position]
-            if (clicked and slate[row, position] < 0) or (conversion[row, position] and not clicked):
-                place: int = row * k + position
-                return place
-    return -1
-
-
-def _check_state(state: Any, n: int, method: str) -> None:
-    if not is_dataclass(state) or isinstance(state, type):
-        raise TypeError(f"{method} gave {type(state).__name__}; a state is a dataclass of arrays, a row a user.")
-    for f in fields(state):
-        values = getattr(state, f.name)
-        if not isinstance(values, np.ndarray):
-            raise TypeError(
-                f"{method} gave a state whose {f.name} is {type(values).__name__}; it is an array, a row a user."
-            )
-        if values.shape[:1] != (n,):
-            raise ValueError(
-                f"{method} gave a state whose {f.name} is an array {values.shape} for {n} users; "
-                f"its first axis has length {n}, a row a user."
-            )
-
-
-def _with_rows(state: Any, rows: Items, fresh: Any) -> Any:
-    """A copy of a state dataclass in which `rows` hold `fresh`."""
-    merged = {}
-    for f in fields(state):
-        values = getattr(state, f.name).copy()
-        values[rows] = getattr(fresh, f.name)
-        merged[f.name] = values
-    return replace(state, **merged)
+def rows_of(state: Any, rows: NDArray[Any]) -> Any:
+    """Some rows of a state."""
+    return replace(state, **{f.name: getattr(state, f.name)[rows] for f in fields(state)})

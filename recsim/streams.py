@@ -11,7 +11,7 @@ import hashlib
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -30,6 +30,7 @@ _MULTIPLIER_1 = np.uint64(0xCA5A826395121157)
 _WEYL_0 = np.uint64(0x9E3779B97F4A7C15)
 _WEYL_1 = np.uint64(0xBB67AE8584CAA73B)
 _ONE = np.uint64(1)
+_TWO = np.uint64(2)
 _ELEVEN = np.uint64(11)
 _TO_UNIT = 2.0**-53
 _HALF_STEP = 2.0**-54
@@ -99,12 +100,44 @@ def to_unit(word: np.uint64) -> float:
 
 
 @inline_kernel
+def word_of(words: tuple[np.uint64, np.uint64, np.uint64, np.uint64], lane: np.uint64) -> np.uint64:
+    """The word of a block that belongs to a lane; choosing without a branch, which no processor could foretell."""
+    low = words[1] if lane & _ONE else words[0]
+    high = words[3] if lane & _ONE else words[2]
+    return high if lane & _TWO else low
+
+
+@inline_kernel
 def unit_at(
     seed: np.uint64, purpose: np.uint64, user: np.uint64, session: np.uint64, step: np.uint64, lane: np.uint64
 ) -> float:
     """One draw in (0, 1), for kernels that need few of many lanes: equal to `Streams.uniform` at that lane."""
     words = philox(seed, purpose, lane >> np.uint64(2), step, session, user)
-    return to_unit(words[int(lane & np.uint64(3))])
+    return to_unit(word_of(words, lane))
+
+
+class Moments(NamedTuple):
+    """`Streams`, as kernels read them."""
+
+    seed: np.uint64
+    user: Words
+    session: Words
+    step: Words
+
+
+@inline_kernel
+def block_of(
+    moments: Moments, row: int, purpose: np.uint64, number: int
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+    """Block `number` of a user's stream: the words of lanes 4 * number to 4 * number + 3."""
+    user, session, step = moments.user[row], moments.session[row], moments.step[row]
+    return philox(moments.seed, purpose, np.uint64(number), step, session, user)
+
+
+@inline_kernel
+def drawn(moments: Moments, row: int, purpose: np.uint64, lane: int) -> float:
+    """A user's draw in (0, 1), equal to `Streams.uniform` at that lane."""
+    return unit_at(moments.seed, purpose, moments.user[row], moments.session[row], moments.step[row], np.uint64(lane))
 
 
 @inline_kernel
@@ -197,6 +230,11 @@ class Streams:
     def __len__(self) -> int:
         """The number of users n."""
         return len(self.user)
+
+    @property
+    def moments(self) -> Moments:
+        """The same, as kernels read them."""
+        return Moments(self.seed, self.user, self.session, self.step)
 
     def __getitem__(self, rows: Any) -> Streams:
         """The streams of some of the users: a boolean mask (n,), a slice or an array of row numbers."""

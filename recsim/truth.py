@@ -30,7 +30,7 @@ def value_on_log(
         policy: any policy that looks at observations only.
         batch: sessions replayed at once; the result does not depend on it beyond the rounding of a scorer's matrix
             products.
-        progress: called with the number of sessions finished so far.
+        progress: called with the number of sessions (of users, where they come back) finished so far.
 
     Returns:
         (n, o) float64, a row for each row of the log.
@@ -38,7 +38,7 @@ def value_on_log(
     Raises:
         ValueError: if sessions are not whole, or replaying does not give back the logged clicks: the log comes from
             another world.
-        TypeError: if the simulator's users do not declare their probabilities (`appeal` and `examination`).
+        TypeError: if the simulator's users do not declare their probabilities (`appeal` and `choice`).
     """
     start = np.flatnonzero(log.step == 0)
     length = np.diff(np.append(start, len(log)))
@@ -50,6 +50,9 @@ def value_on_log(
             f"row {row:,} of the log is step {log.step[row]}, which does not follow the row above; replaying needs "
             "whole sessions in the order of their steps."
         )
+    if simulator.sessions > 1:  # later sessions depend on the ones before
+        start = np.flatnonzero(np.diff(log.user, prepend=-1))
+        length = np.diff(np.append(start, len(log)))
     out = np.empty((len(log), len(simulator.objectives.names)))
     done = 0
     for _, part in batches(np.arange(len(start)), batch):
@@ -71,16 +74,27 @@ def _replay(
     simulator.reset(log.user[start], session=log.session[start])
     for step in range(int(length.max())):
         rows = start + step
+        here = simulator.streams
+        lost = simulator.ended | (here.session != log.session[rows]) | (here.step != log.step[rows])
+        if lost.any():
+            raise ValueError(_mismatch(log, int(rows[lost][0]), "was not there any more"))
         decision = policy.act(log.observation[rows], simulator.streams)
         out[rows] = simulator.expected(decision.slate).sum(axis=1)
         response = simulator.step(log.slate[rows]).response
         different = np.flatnonzero((response.click != log.click[rows]).any(axis=1))
         if different.size:
-            row = int(rows[different[0]])
-            raise ValueError(
-                f"row {row:,} of the log: user {log.user[row]} clicked otherwise when replayed. The simulator "
-                f"needs the seed ({log.info.seed}), catalogue ({log.info.catalog!r}) and users that collected the log."
-            )
+            raise ValueError(_mismatch(log, int(rows[different[0]]), "clicked otherwise"))
+        simulator.revisit()
         going_on = length > step + 1
         simulator.keep(going_on)
         start, length = start[going_on], length[going_on]
+
+
+def _mismatch(log: Log, row: int, what: str) -> str:
+    """Why a row of the log cannot have come from the simulator."""
+    info = log.info
+    return (
+        f"row {row:,} of the log: user {log.user[row]} {what} when replayed. The simulator needs the seed "
+        f"({info.seed}), catalogue ({info.catalog!r}), users, horizon ({info.horizon}) and number of sessions "
+        "that collected the log."
+    )

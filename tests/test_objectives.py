@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from recsim.catalog import Catalog
-from recsim.objectives import Objectives
-from recsim.users.contract import Response
+from recsim.objectives import Objectives, add_up
 
 SLATE = np.array([[4, -1, 7], [0, 1, 2]])
 CLICK = np.array([[True, False, True], [False, True, False]])
@@ -15,9 +14,10 @@ CONVERSION = np.array([[False, False, True], [False, False, False]])
 def test_objectives_of_slates_by_hand(catalog: Catalog) -> None:
     objectives = Objectives()
     novelty = catalog.novelty
-    total = objectives.of(Response(CLICK, CONVERSION, np.zeros(2, bool)), SLATE, catalog)
+    total = np.full((2, 3), np.nan)
+    for row in range(2):
+        add_up(row, SLATE, CLICK, CONVERSION, novelty, total)
     expected = [[2, 1, float(novelty[4]) + float(novelty[7])], [1, 0, novelty[1]]]
-    assert total.dtype == np.float64
     np.testing.assert_allclose(total, expected, rtol=1e-12)
     per_position = objectives.per_position(CLICK, CONVERSION, SLATE, catalog)
     assert per_position[0].tolist() == [[1, 0, novelty[4]], [0, 0, 0], [1, 1, novelty[7]]]

@@ -1,6 +1,7 @@
 """Plackett-Luce against enumeration, its sampler against its probabilities, and the deterministic ranking."""
 
 import math
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -9,18 +10,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from recsim.agents.features import CrossFeatures
 from recsim.catalog import Catalog
+from recsim.logs import collect
+from recsim.observation import Layout
+from recsim.ope import evaluate
 from recsim.policy import (
     ConstantScorer,
     Decision,
     Ranking,
+    ThereAlready,
+    only_there,
     plackett_luce_log_prob,
     plackett_luce_sample,
     popularity,
     top_k,
     uniform,
 )
+from recsim.simulator import Simulator
 from recsim.streams import Streams
+from recsim.users import make_users
 
 WORTH = np.array([1.0, 2.0, 0.5, 4.0, 1.5])
 LOGITS = st.lists(st.floats(-50, 50), min_size=5, max_size=5)
@@ -193,3 +202,66 @@ def test_slates_larger_than_the_catalogue(k: int) -> None:
         top_k(np.zeros((2, 5)), k)
     with pytest.raises(ValueError, match=f"slates of {k} items asked for among 5; 1 to 5 are possible"):
         plackett_luce_sample(np.zeros((2, 5)), k, Streams.of(0, 2))
+
+
+BORN = np.array([3, 0, 1, 0, 9, 0], np.float32)
+LIKED = np.array([9.0, 1.0, 3.0, 2.0, 1e6, 0.0])  # most of all what is not there at first
+
+
+def on_day(*days: float) -> np.ndarray:
+    """(n, 2) float32, observations whose second column is the day."""
+    return np.column_stack([np.zeros(len(days)), days]).astype(np.float32)
+
+
+def test_a_deterministic_ranking_shows_only_what_is_there() -> None:
+    ranking = Ranking("hard", ThereAlready(ConstantScorer(LIKED), BORN, day=1), 3)
+    decision = ranking.act(on_day(0, 1, 3, 9), Streams.of(0, 4))
+    assert decision.slate.tolist() == [[3, 1, 5], [2, 3, 1], [0, 2, 3], [4, 0, 2]]
+    assert ranking.log_prob(on_day(0, 1, 3, 9), decision.slate).tolist() == [0.0] * 4
+    assert ranking.log_prob(on_day(0), np.array([[0, 2, 3]])).tolist() == [-np.inf]
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0, 50.0])
+def test_a_softened_ranking_shows_only_what_is_there(temperature: float) -> None:
+    liked = np.minimum(LIKED, 20.0)
+    ranking = Ranking("soft", ThereAlready(ConstantScorer(liked), BORN, day=1), 3, temperature)
+    seen = on_day(*np.repeat([0.0, 1.0, 3.0, 9.0], 500))
+    decision = ranking.act(seen, Streams.of(0, len(seen)))
+    assert (BORN[decision.slate] <= seen[:, 1:]).all()
+    assert np.isfinite(decision.step_log_prob).all()
+    assert np.array_equal(ranking.log_prob(seen, decision.slate), decision.log_prob)
+    there = np.exp(liked[BORN == 0] / temperature)
+    place = np.cumsum(BORN == 0) - 1  # of an item among those that are there on day 0
+    expected = [np.log(one_by_one(there, tuple(place[slate]))) for slate in decision.slate[:500]]
+    np.testing.assert_allclose(decision.log_prob[:500], expected, rtol=1e-9, atol=1e-9)
+
+
+def test_without_birthdays_a_ranking_stays_what_it_is(catalog: Catalog) -> None:
+    ranking = popularity(catalog, 4)
+    assert only_there(ranking, None, Layout.of(catalog)) is ranking
+
+
+def test_a_log_of_a_world_with_birthdays_can_be_judged() -> None:
+    catalog = Catalog.synthetic(n_items=40, n_categories=4, seed=1)
+    simulator = Simulator(catalog, make_users("news", catalog), slate_size=4, horizon=10, seed=1)
+    born, layout = simulator.born, simulator.layout
+    assert born is not None
+    logging, soft, hard = (
+        only_there(ranking, born, layout)
+        for ranking in (
+            uniform(catalog, 4),
+            popularity(catalog, 4, 1.0),
+            replace(popularity(catalog, 4), name="most popular"),
+        )
+    )
+    log = collect(simulator, logging, 150)
+    day = layout.read(log.observation, "day")
+    assert (born[log.slate] <= day).all()
+    there = (born <= day).sum(axis=1)
+    assert 4 < there.min() < there.max()
+    np.testing.assert_allclose(log.log_prob, -np.log(there[:, None] - np.arange(4)).sum(axis=1), rtol=1e-9)
+    assert np.isfinite(soft.step_log_prob(log.observation, log.slate)).all()
+    found = evaluate(log, [logging, soft, hard], features=CrossFeatures(catalog, layout).at, seed=0, n_boot=20)
+    frame = found.to_frame().set_index(["policy", "estimator", "objective"])
+    assert np.isfinite(frame.loc[["uniform", "popularity"], ["value", "low", "high"]].to_numpy(float)).all()
+    assert frame.loc[("uniform", "sips", "reward"), "value"] == pytest.approx(log.reward.mean())

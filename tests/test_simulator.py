@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from copy import deepcopy
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -183,7 +184,7 @@ def session_of(simulator: Simulator, users: np.ndarray, row: int) -> list[str]:
         simulator.ended[:] = False
         part = {name: getattr(step, name)[[row]] for name in ("observation", "reward")}
         response = replace(step.response, click=step.response.click[[row]])
-        seen.append(digest(replace(step, response=response, **part)))
+        seen.append(digest(step._replace(response=response, **part)))
     return seen
 
 
@@ -247,7 +248,7 @@ def test_two_policies_meet_the_same_users_with_the_same_luck(catalog: Catalog, s
     responses = []
     for policy in policies:
         observation = simulator.reset(400)
-        first = simulator.state
+        first = deepcopy(simulator.state)
         decision: Decision = policy.act(observation, simulator.streams)
         responses.append((first, decision.slate, simulator.step(decision.slate).response))
     (state, slate, response), (other_state, other_slate, other_response) = responses

@@ -156,3 +156,37 @@ def test_a_profile_keeps_its_width(catalog: Catalog) -> None:
     simulator = Simulator(catalog, Sampling(visitors, lambda n: np.zeros((n, n))), slate_size=K)
     with pytest.raises(ValueError, match=r"gave an array \(3, 3\) float64 for 3 users; \(3, 1\) float32 is needed"):
         simulator.reset(3)
+
+
+def test_what_a_model_keeps_for_itself_is_never_written(catalog: Catalog) -> None:
+    class Tabled(Clockwork):
+        """Users whose states are views of one table."""
+
+        table = np.arange(12)
+
+        def sample(self, users: Streams) -> Visits:
+            rows = self.table[int(users.user[0]) :][: len(users)]
+            return Visits(rows, rows)
+
+        def respond(self, state: Visits, slate: np.ndarray, users: Streams) -> tuple[Response, Visits]:
+            return super().respond(state, slate, users)[0], state
+
+    simulator = Simulator(catalog, Tabled(), slate_size=K)
+    simulator.reset(3)
+    for ended in ([True, False, False], [False, True, True]):
+        simulator.renew(np.array(ended))
+        simulator.ended[:] = False
+        simulator.step(np.tile(np.arange(K), (3, 1)))
+    assert Tabled.table.tolist() == list(range(12))
+    assert simulator.state.seen.tolist() == [3, 4, 5]
+
+
+def test_an_answer_without_the_state_after_it_is_told(catalog: Catalog) -> None:
+    class Forgetful(Clockwork):
+        def respond(self, state: Visits, slate: np.ndarray, users: Streams) -> Any:
+            return super().respond(state, slate, users)[0]
+
+    simulator = Simulator(catalog, Forgetful(), slate_size=K)
+    simulator.reset(3)
+    with pytest.raises(TypeError, match="Forgetful.respond gave Response; it returns a pair"):
+        simulator.step(np.zeros((3, K), int))

@@ -58,6 +58,12 @@ def test_a_log_from_another_world_is_noticed(simulator: Simulator, log: Log) -> 
         value_on_log(other, log, uniform(simulator.catalog, 4))
 
 
+def test_a_log_of_longer_sessions_is_noticed(simulator: Simulator, log: Log) -> None:
+    shorter = Simulator(simulator.catalog, simulator.users, slate_size=4, horizon=7, seed=9)
+    with pytest.raises(ValueError, match=r"user \d+ was not there any more when replayed. .* horizon \(8\)"):
+        value_on_log(shorter, log, uniform(simulator.catalog, 4))
+
+
 class Mute:
     """The interest users, but they declare no probabilities."""
 

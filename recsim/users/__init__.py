@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any
 
 from recsim.catalog import Catalog
 from recsim.users.contract import Appeal, Response, UserModel
+from recsim.users.importing import imported
+from recsim.users.presets import PRESETS
 
 __all__ = ["BUILT_IN", "Appeal", "Response", "UserModel", "make_users"]
 
-BUILT_IN: Mapping[str, str] = {"interest": "recsim.users.interest:interest_users"}  # factories
+BUILT_IN = tuple(PRESETS)
 
 
 def make_users(
@@ -34,7 +35,9 @@ def make_users(
             raise ValueError(f"options {sorted(options)} given with a ready user model; set them where it is made.")
         return _checked(users)
     if users in BUILT_IN:
-        return _checked(find_users(BUILT_IN[users])(catalog, seed=seed, **(options or {})))
+        from recsim.users.interest import interest_users
+
+        return _checked(interest_users(catalog, seed=seed, **{**PRESETS[users], **(options or {})}))
     return _checked(find_users(users)(catalog, **(options or {})))
 
 
@@ -44,21 +47,11 @@ def find_users(name: str) -> Callable[..., Any]:
     Raises:
         ValueError: if it has another form, cannot be imported, or is not callable.
     """
-    module_name, colon, attribute = name.partition(":")
-    if not colon:
+    if ":" not in name:
         raise ValueError(
             f"users {name!r} are unknown; built in: {', '.join(BUILT_IN)}. Name your own as 'package.module:Class'."
         )
-    try:
-        module = import_module(module_name)
-    except ImportError as error:
-        raise ValueError(
-            f"users {name!r} cannot be imported: {error}. It is looked for among the installed packages "
-            "and in the current folder."
-        ) from error
-    if not hasattr(module, attribute):
-        raise ValueError(f"users {name!r} cannot be imported: {module_name} has no {attribute!r}. Is it spelt so?")
-    found: Callable[..., Any] = getattr(module, attribute)
+    found: Callable[..., Any] = imported(name, "users")
     if not callable(found):
         raise ValueError(
             f"users {name!r} name {type(found).__name__}, not a class or function that makes a user model."

@@ -7,7 +7,7 @@ from recsim.agents.linucb import PRIOR_REWARD, LinUCB
 from recsim.logs import Log
 from recsim.policy import Ranking, uniform
 from recsim.rollout import rollout
-from recsim.simulator import Simulator, declared
+from recsim.simulator import Simulator
 
 
 def inputs_of(bandit: LinUCB, observation: np.ndarray, item: int) -> np.ndarray:
@@ -38,7 +38,7 @@ def test_looks_approach_the_true_examination_though_good_items_stand_on_top(worl
     """Clicks by position alone would take the ranker's own order for position bias."""
     training = Simulator(world.catalog, world.users, slate_size=4, horizon=10, seed=78)
     bandit = LinUCB(world.catalog, world.layout).train(training, 2_000)
-    truth = declared(world.users).examination(4)
+    truth = world.users.choice.theta(4)
     naive = bandit.earned / bandit.earned.max()
     assert np.abs(bandit.look - truth).max() < 0.08
     assert np.abs(naive - truth).max() > 0.12

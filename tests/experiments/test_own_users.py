@@ -83,7 +83,7 @@ def test_an_oracle_for_users_who_declare_nothing_is_refused_at_the_start(
     assert result.exit_code == 2
     assert result.stderr == (
         f"'myopic oracle' must know what users think, and '{MODULE}:Bargainers' declares no probabilities: give the "
-        "class the methods appeal(state, items) and examination(slate_size), or leave the policy out.\n"
+        "class a method appeal(state, items) and an attribute choice, or leave the policy out.\n"
     )
     assert not (tmp_path / "run").exists()
 

@@ -241,7 +241,10 @@ def test_a_resume_under_other_versions_is_told(small: RunConfig, tmp_path: Path)
     ("change", "message"),
     [
         ({"slate_size": 31}, r"^slate_size is 31; the catalogue 'synthetic' allows 1 to 30\.$"),
-        ({"users": {"model": "nobody"}}, r"^users 'nobody' are unknown; built in: interest\."),
+        (
+            {"users": {"model": "nobody"}},
+            r"^users 'nobody' are unknown; built in: marketplace, news, feed, stationary, choc\.",
+        ),
         ({"users": {"model": "no.such:Users"}}, r"^users 'no\.such:Users' cannot be imported: No module named 'no'"),
         ({"catalog": "/nowhere"}, r"^there is no catalogue '/nowhere'"),
         ({"catalog": {"synthetic": {"n_items": 3, "n_categories": 9}}}, r"3 items cannot have 9 categories"),

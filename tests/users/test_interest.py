@@ -3,15 +3,18 @@
 import re
 from dataclasses import fields, replace
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
-from recsim.catalog import Catalog, Modality
+from recsim.catalog import Catalog
+from recsim.modality import Modality
 from recsim.streams import Streams
-from recsim.users.choice import PositionBased
+from recsim.users.choice import BUILT_IN, PositionBased
 from recsim.users.contract import DeclaresAppeal, HasProfile, Response
-from recsim.users.interest import _MOST, _RANGES, InterestConfig, InterestState, InterestUsers
+from recsim.users.interest import InterestState, InterestUsers
+from recsim.users.interest.config import _MOST, _RANGES, InterestConfig
 
 FLAGS = ("click", "conversion", "leave", "examined")
 
@@ -28,30 +31,52 @@ def same_response(left: Response, right: Response) -> bool:
     return all(np.array_equal(getattr(left, name), getattr(right, name)) for name in FLAGS)
 
 
+EVERYTHING = {
+    "anchors": 3, "interest_noise": 0.5, "weight_concentration": 2.0, "interest_scale": 5.0, "quality_scale": 0.5,
+    "quality_popularity": -0.2, "price_sensitivity": 0.6, "appetite": 0.5, "click_offset": -1.5, "bait_share": 0.5,
+    "bait_visibility": 0.4, "bait_lure": 1.5, "bait_regret": 1.0, "conversion_offset": -0.5, "conversion_slope": 0.8,
+    "conversion_price": 0.5, "drift": 0.2, "satiation_cost": 0.7, "satiation_seen": 0.2, "satiation_click": 0.1,
+    "satiation_recovery": 0.3, "patience": 5.0, "patience_limit": 6.0, "boredom": 0.4, "monotony": 0.8,
+    "enjoyment": 0.9, "disappointment": 0.5, "profile_share": 0.3, "personas": 3, "persona_strength": 0.4,
+    "trust_scale": 1.5, "trust_memory": 0.6, "arriving": 0.4, "period": 6.0, "slate_days": 0.7, "ageing": 0.8,
+    "conversion_delay": 2.5,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("choice", [None, *BUILT_IN])
 def test_kernel_equals_the_reference(
-    users: InterestUsers, state: InterestState, streams: Streams, slates: np.ndarray, reference: ModuleType
+    catalog: Catalog, streams: Streams, slates: np.ndarray, reference: ModuleType, choice: str | None
 ) -> None:
-    clicks = leaves = 0
+    """With the default constants, and with others of every kind under every choice model."""
+    config = InterestConfig() if choice is None else InterestConfig(choice=BUILT_IN[choice](), **EVERYTHING)  # type: ignore[arg-type]
+    users = InterestUsers(catalog, config, seed=5)
+    state = users.sample(streams)
+    clicks = leaves = late = 0
     for step in range(12):
-        here = streams.at(step)
-        response, after = users.respond(state, slates, here)
+        response, after = users.respond(state, slates, streams.at(step))
         for row in range(len(slates)):
-            place = (int(streams.seed), int(streams.user[row]), int(streams.session[row]), step)
-            answer = reference.respond(users, state, row, slates[row].tolist(), *place)
+            moment = reference.Moment(int(streams.seed), int(streams.user[row]), int(streams.session[row]), step)
+            answer = reference.respond(users, state, row, slates[row].tolist(), moment)
             for name in FLAGS:
                 assert np.asarray(getattr(response, name))[row].tolist() == getattr(answer, name), (step, row, name)
-            np.testing.assert_allclose(after.interest[row], answer.interest, atol=1e-5)
-            np.testing.assert_allclose(after.satiation[row], answer.satiation, atol=1e-5)
-            assert after.patience[row] == pytest.approx(answer.patience, abs=1e-5)
-            clicks, leaves = clicks + sum(answer.click), leaves + answer.leave
+            if response.delay is not None:
+                assert response.delay[row].tolist() == answer.delay
+            for name in ("interest", "satiation", "patience", "trust", "pleasure", "day"):
+                np.testing.assert_allclose(getattr(after, name)[row], getattr(answer, name), atol=1e-5, err_msg=name)
+            clicks, leaves, late = clicks + sum(answer.click), leaves + answer.leave, late + sum(answer.delay)
         state = after
-    assert clicks > 100
+    assert clicks > 40
     assert leaves > 20
+    assert (late > 10) == (choice is not None)
 
 
+@pytest.mark.parametrize("constants", [{}, EVERYTHING], ids=["defaults", "everything"])
 def test_appeal_equals_the_reference(
-    users: InterestUsers, state: InterestState, slates: np.ndarray, reference: ModuleType
+    catalog: Catalog, streams: Streams, slates: np.ndarray, reference: ModuleType, constants: dict[str, Any]
 ) -> None:
+    users = InterestUsers(catalog, InterestConfig(**constants), seed=5)
+    state = users.sample(streams)
+    _, state = users.respond(state, slates, streams)
     appeal = users.appeal(state, slates)
     everything = users.appeal(state, np.tile(np.arange(len(users.catalog)), (len(slates), 1)))
     for row, position in np.ndindex(*slates.shape):
@@ -62,10 +87,13 @@ def test_appeal_equals_the_reference(
         true_utility = reference.utility(users, state, row, item)
         click = reference.click_probability(users, true_utility, item)
         conversion = reference.conversion_probability(users, state, row, true_utility, item)
+        satisfied = reference.satisfaction_probability(users, true_utility, item)
         assert appeal.click[row, position] == everything.click[row, item] == pytest.approx(click, abs=1e-5)
         assert (
             appeal.conversion[row, position] == everything.conversion[row, item] == pytest.approx(conversion, abs=1e-5)
         )
+        assert appeal.satisfaction is not None
+        assert appeal.satisfaction[row, position] == pytest.approx(satisfied, abs=1e-5)
 
 
 def test_utility_by_hand() -> None:
@@ -84,6 +112,10 @@ def test_utility_by_hand() -> None:
         patience=np.ones(1, np.float32),
         price_sensitivity=np.array([0.1], np.float32),
         appetite=np.array([2.0], np.float32),
+        trust=np.zeros(1, np.float32),
+        pleasure=np.zeros(1, np.float32),
+        day=np.zeros(1, np.float32),
+        persona=np.array([-1]),
         declared=np.array([-1]),
     )
     # Categories alternate 0, 1; log prices standardise to -1 and 1; all items are equally popular, so novelty is 0.
@@ -105,7 +137,7 @@ def test_utility_by_hand() -> None:
     ("name", "value", "allowed"),
     [
         ("quality_popularity", 2.0, "a number from -1 to 1"),
-        ("weight_concentration", 0, "a number from 0.001 to 1e+06"),
+        ("weight_concentration", 0, "a number from 0.1 to 1e+06"),
         ("bait_share", -0.1, "a number from 0 to 1"),
         ("bait_visibility", -1.1, "a number from -1 to 1"),
         ("drift", 1.5, "a number from 0 to 1"),

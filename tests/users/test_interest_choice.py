@@ -50,11 +50,11 @@ def test_positions_are_examined_independently(catalog: Catalog) -> None:
     one = users.sample(Streams.of(0, 1))
     response, _ = users.respond(copies(one, N), np.tile(np.arange(4), (N, 1)), Streams.of(1, N))
     assert response.examined is not None
-    theta = users.examination(4)
+    theta = users.choice.theta(4)
     both = (response.examined[:, 1] & response.examined[:, 3]).mean()
     assert abs(both - theta[1] * theta[3]) < 4 * standard_error(theta[1] * theta[3], N)
 
 
 def test_examination_falls_as_a_power_of_the_position() -> None:
-    np.testing.assert_allclose(PositionBased(0.5).examination(4), [1, 1 / np.sqrt(2), 1 / np.sqrt(3), 0.5])
-    assert PositionBased(0.0).examination(3).tolist() == [1.0, 1.0, 1.0]
+    np.testing.assert_allclose(PositionBased(0.5).theta(4), [1, 1 / np.sqrt(2), 1 / np.sqrt(3), 0.5])
+    assert PositionBased(0.0).theta(3).tolist() == [1.0, 1.0, 1.0]

@@ -37,11 +37,11 @@ def own_package(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_built_in_users_take_options_and_the_worlds_seed(catalog: Catalog) -> None:
-    users = make_users("interest", catalog, {"boredom": 0.25}, seed=8)
+    users = make_users("marketplace", catalog, {"boredom": 0.25}, seed=8)
     assert isinstance(users, InterestUsers)
     assert users.config.boredom == 0.25
     assert np.array_equal(users.quality, InterestUsers(catalog, seed=8).quality)
-    assert list(BUILT_IN) == ["interest"]
+    assert list(BUILT_IN) == ["marketplace", "news", "feed", "stationary", "choc"]
 
 
 def test_own_users_by_import_string(catalog: Catalog, own_package: str) -> None:
@@ -57,7 +57,10 @@ def test_a_user_model_is_taken_as_it_is(catalog: Catalog) -> None:
 
 
 def test_unknown_names(catalog: Catalog, own_package: str) -> None:
-    with pytest.raises(ValueError, match=r"users 'intrest' are unknown; built in: interest\. Name your own as"):
+    with pytest.raises(
+        ValueError,
+        match=r"users 'intrest' are unknown; built in: marketplace, news, feed, stationary, choc\. Name your own as",
+    ):
         make_users("intrest", catalog)
     with pytest.raises(ValueError, match=r"users 'no_such_pkg:Users' cannot be imported: .*no_such_pkg"):
         make_users("no_such_pkg:Users", catalog)
@@ -69,7 +72,7 @@ def test_unknown_names(catalog: Catalog, own_package: str) -> None:
 
 def test_wrong_options(catalog: Catalog) -> None:
     with pytest.raises(ValueError, match=r"interest users have no option 'bordom'; the options are anchors, "):
-        make_users("interest", catalog, {"bordom": 1.0})
+        make_users("marketplace", catalog, {"bordom": 1.0})
     with pytest.raises(
         ValueError, match=r"options \['mood'\] given with a ready user model; set them where it is made"
     ):
