@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from numpy.typing import NDArray
 
-from recsim.policy import Decision, certain_log_prob, top_k
+from recsim.catalog import Catalog
+from recsim.objectives import Objectives
+from recsim.policy import Decision, certain_log_prob
 from recsim.simulator import Simulator, declared
 from recsim.streams import Streams
 
@@ -13,17 +17,52 @@ Floats = NDArray[np.float64]
 Items = NDArray[np.int64]
 
 
-class MyopicOracle:
-    """Shows the slate with the highest expected reward of this one step, from the true state of `simulator`'s users.
-
-    It bounds what one slate can earn, not a session: a policy that thinks of later slates can earn more.
-
-    The slate sorts items by expected reward once examined. That is the best one where examination falls from the top
-    (or stays) and does not depend on the items, as under a position-based model.
+class Oracle(ABC):
+    """A policy that ranks by the true state of `simulator`'s users, and is certain of its slates.
 
     Attributes:
         simulator: whose sessions it ranks for; it can rank for no others.
         name: what logs and reports call it.
+    """
+
+    simulator: Simulator
+    name: str
+
+    @abstractmethod
+    def slates(self) -> Items:
+        """(n, k) int64, what it shows to the simulator's users now."""
+
+    def act(self, observation: NDArray[np.float32], streams: Streams) -> Decision:
+        """The slates of this step (n, k). Neither the observation nor the streams matter."""
+        slate = self.slates()
+        return Decision(slate, np.zeros(slate.shape))
+
+    def step_log_prob(self, observation: NDArray[np.float32], slate: Items) -> Floats:
+        """(n, k) float64: 0 as long as a slate agrees with the oracle's from the top, -inf from there on."""
+        return certain_log_prob(self.slates(), slate)
+
+    def log_prob(self, observation: NDArray[np.float32], slate: Items) -> Floats:
+        """(n,) float64."""
+        total: Floats = self.step_log_prob(observation, slate).sum(axis=1)
+        return total
+
+    def items_there(self) -> Items:
+        """(n, m) int64, the catalogue for each user, -1 where an item has not appeared yet; large for many items."""
+        simulator = self.simulator
+        items = np.tile(np.arange(len(simulator.catalog), dtype=np.int64), (simulator.n, 1))
+        if simulator.born is not None:
+            items[simulator.users.now(simulator.state)[:, None] < simulator.born] = -1  # type: ignore[attr-defined]
+        return items
+
+
+class MyopicOracle(Oracle):
+    """Shows the slate with the highest expected reward of this one step.
+
+    It bounds what one slate can earn, not a session: a policy that thinks of later slates can earn more
+    (`recsim.planning`).
+
+    Which slate earns most, given what every item is worth and how likely it is clicked, the users' choice model knows
+    (`best_slate`).
     """
 
     def __init__(self, simulator: Simulator, *, name: str = "myopic oracle") -> None:
@@ -35,24 +74,17 @@ class MyopicOracle:
         self.simulator, self.name = simulator, name
         self._users = declared(simulator.users)
 
-    def act(self, observation: NDArray[np.float32], streams: Streams) -> Decision:
-        """The best slates of this step (n, k). Neither the observation nor the streams matter."""
-        slate = top_k(self._reward(), self.simulator.slate_size)
-        return Decision(slate, np.zeros(slate.shape))
-
-    def step_log_prob(self, observation: NDArray[np.float32], slate: Items) -> Floats:
-        """(n, k) float64: 0 as long as a slate agrees with the oracle's from the top, -inf from there on."""
-        return certain_log_prob(top_k(self._reward(), self.simulator.slate_size), slate)
-
-    def log_prob(self, observation: NDArray[np.float32], slate: Items) -> Floats:
-        """(n,) float64."""
-        total: Floats = self.step_log_prob(observation, slate).sum(axis=1)
-        return total
-
-    def _reward(self) -> Floats:
-        """(n, m) float64, expected reward of each item once examined."""
+    def slates(self) -> Items:
+        """(n, k) int64, the best slates of this step."""
         catalog, objectives = self.simulator.catalog, self.simulator.objectives
-        items = np.tile(np.arange(len(catalog), dtype=np.int64), (self.simulator.n, 1))  # (n, m)
+        items = self.items_there()
         appeal = self._users.appeal(self.simulator.state, items)
-        worth = objectives.per_position(appeal.click, appeal.click * appeal.conversion, items, catalog)  # (n, m, o)
-        return objectives.reward(worth.reshape(-1, worth.shape[2])).reshape(items.shape)
+        worth = click_worth(appeal.conversion, items, objectives, catalog)
+        columns = self._users.choice.best_slate(appeal, worth, self.simulator.slate_size)
+        return np.take_along_axis(items, columns, axis=1)
+
+
+def click_worth(conversion: Floats, items: Items, objectives: Objectives, catalog: Catalog) -> Floats:
+    """(n, c) float64, expected reward of a click on `items` (n, c) that convert with probability `conversion`."""
+    worth = objectives.per_position(np.ones(items.shape), conversion, items, catalog)  # (n, c, o)
+    return objectives.reward(worth.reshape(-1, worth.shape[2])).reshape(items.shape)

@@ -12,7 +12,8 @@ from recsim.objectives import Objectives
 from recsim.oracle import MyopicOracle
 from recsim.simulator import Simulator
 from recsim.streams import Streams
-from recsim.users.choice import PositionBased
+from recsim.users.choice import PositionBased, choice_model
+from recsim.users.contract import Appeal, ChoiceModel, Response
 from recsim.users.interest import InterestConfig, InterestUsers
 
 OBSERVATION = np.zeros((5, 0), np.float32)  # the oracle does not look at it
@@ -36,6 +37,53 @@ def test_no_slate_is_expected_to_earn_more(decay: float, objectives: Objectives)
         np.testing.assert_allclose(best, np.max(every, axis=0), rtol=1e-9)
         simulator.step(np.tile([0, 1, 2], (5, 1)))
         simulator.ended[:] = False
+
+
+@dataclass
+class Wishes:
+    """How each of m items appeals to n users: click, conversion and satisfaction."""
+
+    wish: np.ndarray  # (n, 3, m)
+
+
+class Wishers:
+    """Users who know at birth what they think of every item, and choose by any model."""
+
+    def __init__(self, choice: ChoiceModel, n_items: int) -> None:
+        self.choice, self.n_items = choice, n_items
+
+    def sample(self, users: Streams) -> Wishes:
+        return Wishes(users.uniform("wish", 3 * self.n_items).reshape(-1, 3, self.n_items) ** 2)
+
+    def respond(self, state: Wishes, slate: np.ndarray, users: Streams) -> tuple[Response, Wishes]:
+        appeal = self.appeal(state, slate)
+        examined, click = self.choice.sample(appeal, slate, users)
+        conversion = click & (users.uniform("conversion", items=slate) < appeal.conversion)
+        return Response(click, conversion, np.zeros(len(slate), bool), examined), state
+
+    def appeal(self, state: Wishes, items: np.ndarray) -> Appeal:
+        wish = np.where(items[:, None] >= 0, np.take_along_axis(state.wish, items[:, None], axis=2), 0.0)
+        return Appeal(wish[:, 0], wish[:, 1], wish[:, 2])
+
+
+@pytest.mark.parametrize("choice", ["pbm", "cascade", "dcm", "dbn", "mnl"])
+@pytest.mark.parametrize("objectives", [Objectives(), Objectives(-1.0, 3.0, 0.5)])
+def test_random_slates_earn_less_by_any_choice_model(choice: str, objectives: Objectives, catalog: Catalog) -> None:
+    n = 20
+    simulator = Simulator(catalog, Wishers(choice_model(choice), len(catalog)), slate_size=4, objectives=objectives)
+    simulator.reset(n)
+    best = MyopicOracle(simulator).act(OBSERVATION, simulator.streams).slate
+    draw = np.random.Generator(np.random.Philox(3))
+
+    def earned(slate: np.ndarray) -> np.ndarray:
+        return simulator.expected(slate).sum(axis=1) @ objectives.weights
+
+    for _ in range(200):
+        assert (earned(draw.random((n, 24)).argsort(axis=1)[:, :4]) <= earned(best) + 1e-12).all()
+    one_changed = best.copy()
+    one_changed[:, 3] = [np.setdiff1d(np.arange(24), row)[0] for row in best]
+    assert (earned(one_changed) < earned(best)).all()
+    assert simulator.step(best).response.click.any()
 
 
 def test_decision_is_certain_and_draws_nothing() -> None:
@@ -92,7 +140,7 @@ def test_an_oracle_has_a_name(catalog: Catalog) -> None:
 
 def test_users_who_declare_nothing_have_no_oracle(catalog: Catalog) -> None:
     simulator = Simulator(catalog, Silent(), slate_size=3)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"Silent declares no probabilities.*give it the methods appeal"):
+    with pytest.raises(TypeError, match=r"Silent declares no probabilities.*give it a method appeal"):
         MyopicOracle(simulator)
     simulator.reset(2)
     with pytest.raises(TypeError, match="Silent declares no probabilities"):
