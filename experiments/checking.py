@@ -1,0 +1,49 @@
+"""Checking a user model that the command line names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from recsim.catalog import Catalog, load_catalog
+from recsim.experiments.config import UsersConfig
+from recsim.experiments.errors import UserError, input_errors
+from recsim.experiments.world import users_of
+from recsim.testing import BrokenRules, Report, check_user_model
+
+EXAMPLE = "'{mood: bad}'"
+
+
+def checked_users(model: str, catalog: str | None, options: str, *, slate_size: int, seed: int) -> Report:
+    """The report on a user model, whether it keeps the rules or not.
+
+    Args:
+        model: a built-in name or an import string.
+        catalog: a bundled name or a folder; None: made-up items.
+        options: keyword arguments of the model, as YAML or JSON.
+        slate_size: k of the slates shown.
+        seed: of users, slates and the hidden side of items.
+
+    Raises:
+        UserError: if there is no such model, catalogue or option, or the slate does not fit the catalogue.
+    """
+    given = _mapping(options)
+    with input_errors():
+        items = Catalog.synthetic(n_items=40, n_categories=4) if catalog is None else load_catalog(catalog)
+    users_of(UsersConfig(model=model, options=given), items, seed)  # refused here in the words of `recsim run`
+    try:
+        with input_errors():
+            return check_user_model(model, items, options=given, slate_size=slate_size, seed=seed)
+    except BrokenRules as error:
+        return error.report
+
+
+def _mapping(options: str) -> dict[str, Any]:
+    try:
+        given = yaml.safe_load(options)
+    except yaml.YAMLError as error:
+        raise UserError(f"--options {options!r} is no YAML or JSON; write a mapping such as {EXAMPLE}.") from error
+    if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
+        raise UserError(f"--options {options!r} names no options; write a mapping such as {EXAMPLE}.")
+    return given
