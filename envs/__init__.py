@@ -10,15 +10,39 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 if TYPE_CHECKING:
+    from recsim.envs.actions import FusionWeights, ProtoAction
+    from recsim.envs.candidates import Candidates
+    from recsim.envs.reveal import Reveal, RevealWrapper
+    from recsim.envs.reward import VectorReward
     from recsim.envs.sb3 import SlateVecEnv
     from recsim.envs.single import SlateEnv
     from recsim.envs.vector import SlateVectorEnv
+    from recsim.envs.wrapper import SlateWrapper
 
-__all__ = ["ENV_ID", "SlateEnv", "SlateVecEnv", "SlateVectorEnv"]
+__all__ = [
+    "ENV_ID",
+    "Candidates",
+    "FusionWeights",
+    "ProtoAction",
+    "Reveal",
+    "RevealWrapper",
+    "SlateEnv",
+    "SlateVecEnv",
+    "SlateVectorEnv",
+    "SlateWrapper",
+    "VectorReward",
+]
 _HOME = {
+    "Candidates": "recsim.envs.candidates",
+    "FusionWeights": "recsim.envs.actions",
+    "ProtoAction": "recsim.envs.actions",
+    "Reveal": "recsim.envs.reveal",
+    "RevealWrapper": "recsim.envs.reveal",
     "SlateEnv": "recsim.envs.single",
     "SlateVecEnv": "recsim.envs.sb3",
     "SlateVectorEnv": "recsim.envs.vector",
+    "SlateWrapper": "recsim.envs.wrapper",
+    "VectorReward": "recsim.envs.reward",
 }
 
 ENV_ID = "recsim/Slate-v0"

@@ -6,34 +6,49 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 import numpy as np
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices
 
-from recsim.envs.world import Observation, World, action_space, begin, build_simulator, checked_slate, observation_space
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from recsim.envs.vector import SlateVectorEnv
+from recsim.envs.world import Flags, Floats, World
+from recsim.envs.wrapper import simulator_of
 
 
 class SlateVecEnv(VecEnv):
-    """The simulator with n users, one a row, the same as `SlateVectorEnv` in Stable-Baselines3's form.
+    """`SlateVectorEnv`, wrapped or not, in Stable-Baselines3's form.
 
-    The infos, a dict for each row, are empty but for rows whose session ended: those hold `terminal_observation` (d,)
-    and `TimeLimit.truncated`. The objectives of the last step are an array instead: the attribute `objectives`.
+    The infos, a dict for each row, are empty but for rows whose session ended: those hold `terminal_observation`, that
+    row's last one, and `TimeLimit.truncated`. What the vector environment tells of the last step or reset is an
+    attribute instead.
 
     Attributes:
+        env: the vector environment.
         simulator: the core.
+        infos: infos of the last step or reset, as the vector environment gives them.
         objectives: (n, o) float64, objectives of the last step; zeros after `reset`.
     """
 
-    def __init__(self, num_envs: int = 1, **world: Unpack[World]) -> None:
-        """A world in `num_envs` rows; see `World` for the keyword arguments."""
-        if num_envs < 1:
-            raise ValueError(f"num_envs is {num_envs}; at least 1 row is needed.")
-        self.simulator = build_simulator(**world)
+    def __init__(self, envs: int | VectorEnv[Any, Any, Any] = 1, **world: Unpack[World]) -> None:
+        """A world in so many rows, or a vector environment.
+
+        Args:
+            envs: the number of rows, or a `SlateVectorEnv` in any wrappers, such as `ProtoAction`.
+            **world: see `World`; only with a number of rows.
+
+        Raises:
+            TypeError: if there is a world beside an environment, or the environment is no vector environment of recsim.
+        """
+        if isinstance(envs, VectorEnv) and world:
+            raise TypeError(f"{next(iter(world))!r} is given beside a vector environment, which has its world already.")
+        self.env = SlateVectorEnv(int(envs), **world) if isinstance(envs, int | np.integer) else envs
+        if not isinstance(self.env, VectorEnv):
+            raise TypeError(f"SlateVecEnv takes a number of rows or a vector environment, but got {envs}.")
+        self.simulator = simulator_of(self.env, "SlateVecEnv")
         self.render_mode: str | None = None
-        super().__init__(num_envs, observation_space(self.simulator), action_space(self.simulator))
-        self.objectives = np.zeros((num_envs, len(self.simulator.objectives.names)))
+        super().__init__(self.env.num_envs, self.env.single_observation_space, self.env.single_action_space)
+        self.infos: dict[str, Any] = {}
+        self.objectives = np.zeros((self.num_envs, len(self.simulator.objectives.names)))
         self._actions: NDArray[Any] | None = None
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
@@ -42,8 +57,8 @@ class SlateVecEnv(VecEnv):
         self._seeds = [chosen] * self.num_envs
         return self._seeds
 
-    def reset(self) -> Observation:
-        """The next user in every row, or users 0..n-1 the first time: (n, d). See `SlateVectorEnv.reset`.
+    def reset(self) -> Any:
+        """The next user in every row, or users 0..n-1 the first time. See `SlateVectorEnv.reset`.
 
         `seed` and `set_options` ({"user": u}, the same for all rows) take effect here, once.
         """
@@ -51,27 +66,26 @@ class SlateVecEnv(VecEnv):
         self._reset_seeds()
         self._reset_options()
         self.objectives = np.zeros_like(self.objectives)
-        return begin(self.simulator, self.num_envs, seed, options)
+        observation, self.infos = self.env.reset(seed=seed, options=options)
+        return observation
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Take the slates (n, k) that `step_wait` shows."""
+        """Take the actions, (n, k) slates or what a wrapper makes of them, that `step_wait` shows."""
         self._actions = actions
 
-    def step_wait(self) -> tuple[Observation, Floats, Flags, list[dict[str, Any]]]:
+    def step_wait(self) -> tuple[Any, Floats, Flags, list[dict[str, Any]]]:
         """Show every user the slate. Rows that end go on with their next user. Errors as in `SlateVectorEnv.step`."""
         if self._actions is None:
             raise RuntimeError("step_wait before step_async: there are no actions to take.")
         actions, self._actions = self._actions, None
-        shape = (self.num_envs, self.simulator.slate_size)
-        step = self.simulator.step(checked_slate(self.simulator, actions, shape))
-        self.objectives = step.objectives
+        observation, reward, terminated, truncated, self.infos = self.env.step(actions)
+        self.objectives = self.infos["objectives"]
+        ended = terminated | truncated
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        observation, ended = step.observation, step.terminated | step.truncated
-        if ended.any():
-            for row, last in zip(np.flatnonzero(ended).tolist(), observation[ended], strict=True):
-                infos[row] = {"terminal_observation": last, "TimeLimit.truncated": bool(step.truncated[row])}
-            observation = self.simulator.renew(ended, observation)
-        return observation, step.reward, ended, infos
+        for row in np.flatnonzero(ended).tolist():
+            last = self.infos["final_obs"][row]
+            infos[row] = {"terminal_observation": last, "TimeLimit.truncated": bool(truncated[row])}
+        return observation, reward, ended, infos
 
     def close(self) -> None:
         """Nothing to release."""

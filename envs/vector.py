@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
+from gymnasium.spaces import Space
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
@@ -32,6 +34,11 @@ class SlateVectorEnv(VectorEnv[Observation, Items, NDArray[Any]]):
         final_obs: (n,) object, in ended rows the last observation (d,) of the old session; None elsewhere.
         final_info: the same for infos, {"objectives": (n, o)}.
     Each name has a mask (n,) bool under "_" + name; the final ones are there only in steps in which a session ended.
+
+    Attributes:
+        simulator: the core.
+        keeps_final_state: whether `final_state` is kept, which costs a copy of the state at every step.
+        final_state: hidden state of all rows at the end of the last step in which a session ended, before renewal.
     """
 
     metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
@@ -45,11 +52,20 @@ class SlateVectorEnv(VectorEnv[Observation, Items, NDArray[Any]]):
             raise ValueError(f"num_envs is {num_envs}; at least 1 row is needed.")
         self.num_envs = num_envs
         self.simulator = build_simulator(**world)
+        self.keeps_final_state, self.final_state = False, None
         self.single_observation_space = observation_space(self.simulator)
         self.single_action_space = action_space(self.simulator)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
         self._shape = (num_envs, self.simulator.slate_size)
+
+    @cached_property
+    def observation_space(self) -> Space[Observation]:  # type: ignore[override]
+        """The space of all rows; made when it is first asked for, since it is as large as two observations."""
+        return batch_space(self.single_observation_space, self.num_envs)
+
+    @cached_property
+    def action_space(self) -> Space[Items]:  # type: ignore[override]
+        """The space of the actions of all rows."""
+        return batch_space(self.single_action_space, self.num_envs)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -70,11 +86,13 @@ class SlateVectorEnv(VectorEnv[Observation, Items, NDArray[Any]]):
             RuntimeError: before `reset`.
             ValueError: if a row is no slate of the catalogue; nothing has changed then.
         """
-        step = self.simulator.step(checked_slate(self.simulator, actions, self._shape))
+        step = self.simulator.step(checked_slate(actions, self._shape), least=0)
         infos: dict[str, Any] = {"objectives": step.objectives, "_objectives": np.ones(self.num_envs, bool)}
         observation, ended = step.observation, step.terminated | step.truncated
         if ended.any():
             infos |= _final(observation, step.objectives, ended)
+            if self.keeps_final_state:
+                self.final_state = self.simulator.state
             observation = self.simulator.renew(ended, observation)
         return observation, step.reward, step.terminated, step.truncated, infos
 
@@ -82,7 +100,6 @@ class SlateVectorEnv(VectorEnv[Observation, Items, NDArray[Any]]):
 def _final(observation: Observation, objectives: Floats, ended: Flags) -> dict[str, Any]:
     """The infos of rows whose session ended, in Gymnasium's form for `AutoresetMode.SAME_STEP`."""
     final_obs = np.full(len(ended), None, dtype=object)
-    for row, last in zip(np.flatnonzero(ended).tolist(), observation[ended], strict=True):
-        final_obs[row] = last
+    final_obs[ended] = np.fromiter(observation[ended], dtype=object)  # an array of rows, not of numbers
     final_info = {"objectives": np.where(ended[:, None], objectives, 0.0), "_objectives": ended.copy()}
     return {"final_obs": final_obs, "_final_obs": ended, "final_info": final_info, "_final_info": ended.copy()}

@@ -14,14 +14,17 @@ from recsim.catalog import Catalog, load_catalog
 from recsim.objectives import Objectives
 from recsim.observation import Layout
 from recsim.simulator import Simulator
+from recsim.slates import as_array
 from recsim.users import make_users
 from recsim.users.contract import UserModel
 
 Observation = NDArray[np.float32]
 Items = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
-_SLACK = 1e-4  # float32 sums of shares may pass their exact bound by this much
-_ANY = float(np.finfo(np.float32).max)
+SLACK = 1e-4  # float32 sums of shares may pass their exact bound by this much
+ANY = float(np.finfo(np.float32).max)
 
 
 class World(TypedDict, total=False):
@@ -29,10 +32,11 @@ class World(TypedDict, total=False):
 
     Attributes:
         catalog: a bundled name, a folder written by `Catalog.save`, or a `Catalog`. Default "openclipart".
-        users: a built-in name, an import string "package.module:Class", or a user model. Default "interest".
+        users: a built-in name, an import string "package.module:Class", or a user model. Default "marketplace".
         user_options: keyword arguments of the user model, where it is named. Default none.
         slate_size: k. Default 10.
         horizon: most slates in a session. Default 30.
+        sessions: most sessions of a user; above 1, users come back if their model says so. Default 1.
         objectives: weights of the reward by objective, or `Objectives`; weights left out keep their defaults.
         seed: decides the items' hidden side, and the users until `reset(seed=...)` says otherwise. Default 0.
     """
@@ -42,6 +46,7 @@ class World(TypedDict, total=False):
     user_options: Mapping[str, Any] | None
     slate_size: int
     horizon: int
+    sessions: int
     objectives: Mapping[str, float] | Objectives | None
     seed: int
 
@@ -49,10 +54,11 @@ class World(TypedDict, total=False):
 def build_simulator(
     *,
     catalog: str | PathLike[str] | Catalog = "openclipart",
-    users: str | UserModel[Any] = "interest",
+    users: str | UserModel[Any] = "marketplace",
     user_options: Mapping[str, Any] | None = None,
     slate_size: int = 10,
     horizon: int = 30,
+    sessions: int = 1,
     objectives: Mapping[str, float] | Objectives | None = None,
     seed: int = 0,
 ) -> Simulator:
@@ -63,7 +69,15 @@ def build_simulator(
     """
     items = catalog if isinstance(catalog, Catalog) else load_catalog(catalog)
     model = make_users(users, items, user_options, seed=seed)
-    return Simulator(items, model, slate_size=slate_size, horizon=horizon, objectives=_weighted(objectives), seed=seed)
+    return Simulator(
+        items,
+        model,
+        slate_size=slate_size,
+        horizon=horizon,
+        sessions=sessions,
+        objectives=_weighted(objectives),
+        seed=seed,
+    )
 
 
 def action_space(simulator: Simulator) -> MultiDiscrete:
@@ -102,11 +116,15 @@ def observation_space(simulator: Simulator) -> Box[np.float32]:
     layout, price = simulator.layout, simulator.catalog.price_level
     low, high = np.zeros((2, layout.size), np.float32)
     bounds = dict.fromkeys(layout.columns, (0.0, 1.0))
-    bounds |= {"liked": (-1.0, 1.0), "passed": (-1.0, 1.0), "profile": (-_ANY, _ANY)}
-    bounds["clicks_so_far"] = (0.0, float(np.log1p(simulator.horizon * simulator.slate_size)))
+    bounds |= {"liked": (-1.0, 1.0), "passed": (-1.0, 1.0), "profile": (-ANY, ANY)}
+    most_clicks = simulator.sessions * simulator.horizon * simulator.slate_size
+    bounds["clicks_so_far"] = (0.0, float(np.log1p(most_clicks)))
+    bounds["last_conversions"] = (0.0, float(simulator.horizon))  # late ones may come together
+    if "day" in layout.columns:
+        bounds["day"] = (0.0, ANY)
     bounds["liked_price"] = (min(float(price.min()), 0.0), max(float(price.max()), 0.0))
     for name, (least, most) in bounds.items():
-        slack = 0.0 if name == "profile" else _SLACK
+        slack = 0.0 if name == "profile" else SLACK
         low[layout[name]], high[layout[name]] = least - slack, most + slack
     return ObservationSpace(low, high, simulator.catalog, layout)
 
@@ -121,21 +139,15 @@ def begin(simulator: Simulator, n: int, seed: int | None, options: Mapping[str, 
     return simulator.reset(np.arange(n) + (user or 0))
 
 
-def checked_slate(simulator: Simulator, action: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
-    """The action as an array of `shape` without negative numbers; the simulator checks the rest.
+def checked_slate(action: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
+    """The action as an array of `shape`; the simulator checks the rest.
 
     Raises:
-        ValueError: naming the row and the value, or both shapes.
+        ValueError: naming both shapes.
     """
-    slate = np.asarray(action)
+    slate = as_array(action)
     if slate.shape != shape:
         raise ValueError(f"the action has shape {slate.shape}; {shape} is needed: an item number for every position.")
-    if slate.dtype.kind == "i" and slate.min() < 0:
-        row, position = np.argwhere(np.atleast_2d(slate) < 0)[0]
-        raise ValueError(
-            f"row {row}, position {position} of the action is item {np.atleast_2d(slate)[row, position]}; "
-            f"items of {simulator.catalog.name!r} are 0 to {len(simulator.catalog) - 1}."
-        )
     return slate
 
 

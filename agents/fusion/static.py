@@ -13,6 +13,7 @@ from recsim.agents.storage import load_arrays, save_arrays
 from recsim.catalog import Catalog
 from recsim.logs import Log
 from recsim.observation import Layout
+from recsim.retrieval import similarity
 
 Floats = NDArray[np.float64]
 Observation = NDArray[np.float32]
@@ -86,6 +87,16 @@ class StaticFusion:
         liked = (self.layout.read(observation, "liked") * scale) @ self.catalog.taste.T  # (n, m)
         fused: Floats = told[:, self.catalog.category] + click_rate * self.click_rate + liked
         return fused
+
+    def modality_scores(self, observation: Observation) -> NDArray[np.float32]:
+        """(n, M + 2, m) float32, what each scorer says of every item, in the order of `weights`."""
+        catalog, items = self.catalog, np.arange(len(self.catalog))[None]
+        content = similarity(self.layout.read(observation, "liked"), catalog.taste, catalog.offsets, items)  # (n, M, m)
+        rates = np.ascontiguousarray(self.profile_rate.T, np.float32)  # (C, p)
+        whole, categories = np.array([0, rates.shape[1]]), np.arange(len(rates))[None]
+        told = similarity(self.layout.read(observation, "profile"), rates, whole, categories)[:, :, catalog.category]
+        click_rate = np.broadcast_to(self.click_rate.astype(np.float32), told.shape)
+        return np.concatenate([content, click_rate, told], axis=1)
 
     def save(self, path: Path) -> None:
         """Write to `path` (safetensors), whole or not at all."""

@@ -41,3 +41,23 @@ def world(catalog: Catalog) -> dict[str, Any]:
 def clockwork(catalog: Catalog) -> dict[str, Any]:
     """A small world whose users can be foretold."""
     return {"catalog": catalog, "users": Clockwork(), "slate_size": 4, "horizon": 3}
+
+
+@pytest.fixture(scope="session")
+def awkward() -> Catalog:
+    """12 items whose texts fit no box, terminal or font."""
+    plain = Catalog.synthetic(n_items=12, n_categories=12, seed=1)
+    titles = [
+        "x" * 5000,
+        "word " * 400,
+        "日本語の題名" * 30,
+        "Ünïcödé Straße",
+        "Ж" * 90,
+        "\x1b[31mred\x07\x00",
+        "",
+        "🎁" * 40,
+    ]
+    titles += ["[bold]no markup[/bold]", "a\nb\r\nc", "שלום עולם", "e\u0301" * 60]
+    categories = [f"{title[:60]} {number}" for number, title in enumerate(titles)]
+    table = plain.table.assign(title=titles, category=categories, price=[10.0**number for number in range(12)])
+    return Catalog("awkward", table, plain.modalities)

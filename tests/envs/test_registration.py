@@ -33,7 +33,8 @@ def test_classes_load_when_they_are_used() -> None:
     assert recsim.envs.SlateEnv is SlateEnv
     assert recsim.envs.SlateVectorEnv is SlateVectorEnv
     assert recsim.envs.SlateVecEnv is SlateVecEnv
-    assert {"SlateEnv", "SlateVecEnv", "SlateVectorEnv"} <= set(dir(recsim.envs))
+    assert set(recsim.envs.__all__) <= set(dir(recsim.envs))
+    assert all(getattr(recsim.envs, name) for name in recsim.envs.__all__)
     with pytest.raises(AttributeError, match="module 'recsim.envs' has no attribute 'SlatEnv'"):
         recsim.envs.SlatEnv  # noqa: B018
 

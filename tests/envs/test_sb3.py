@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stable_baselines3 import PPO
+from gymnasium.utils.env_checker import data_equivalence
+from gymnasium.vector import SyncVectorEnv
+from stable_baselines3 import PPO, SAC
+from stable_baselines3.common.env_checker import check_env
+from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
 
 from recsim.catalog import Catalog
+from recsim.envs import Candidates, FusionWeights, ProtoAction, SlateEnv
 from recsim.envs.sb3 import SlateVecEnv
 from recsim.envs.vector import SlateVectorEnv
 
@@ -55,6 +60,37 @@ def test_equals_the_vector_environment(env: SlateVecEnv, world: dict[str, Any], 
     assert truncations > 0
 
 
+@pytest.mark.parametrize("wrap", [ProtoAction, FusionWeights, lambda env: Candidates(env, 9)])
+def test_equals_the_wrapped_vector_environment(world: dict[str, Any], wrap: Any) -> None:
+    vector, env = wrap(SlateVectorEnv(N, **world)), SlateVecEnv(wrap(SlateVectorEnv(N, **world)))
+    assert (env.num_envs, env.observation_space) == (N, vector.single_observation_space)
+    assert env.action_space == vector.single_action_space
+    assert env.simulator is env.env.unwrapped.simulator
+    env.seed(8)
+    assert data_equivalence(env.reset(), vector.reset(seed=8)[0], exact=True)
+    vector.action_space.seed(1)
+    ends = 0
+    for _ in range(STEPS):
+        action = vector.action_space.sample()
+        observation, reward, terminated, truncated, final = vector.step(action)
+        observations, rewards, dones, infos = env.step(action)
+        assert data_equivalence((observations, rewards, env.infos), (observation, reward, final), exact=True)
+        for row in np.flatnonzero(terminated | truncated):
+            assert data_equivalence(infos[row]["terminal_observation"], final["final_obs"][row], exact=True)
+        ends += dones.sum()
+    assert ends > N
+
+
+def test_what_it_cannot_take(world: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="'catalog' is given beside a vector environment, which has its world already"):
+        SlateVecEnv(SlateVectorEnv(N, **world), **world)
+    late = SyncVectorEnv([lambda: SlateEnv(**world)])
+    with pytest.raises(TypeError, match="SlateVecEnv wraps SlateEnv or SlateVectorEnv, but SyncVectorEnv.* is neither"):
+        SlateVecEnv(late)
+    with pytest.raises(TypeError, match="takes a number of rows or a vector environment, but got <SlateEnv instance>"):
+        SlateVecEnv(SlateEnv(**world))  # type: ignore[arg-type]
+
+
 def test_infos_of_two_steps_share_nothing(env: SlateVecEnv, slates: np.ndarray) -> None:
     env.reset()
     first, second = env.step(slates[0])[3], env.step(slates[1])[3]
@@ -72,6 +108,10 @@ def test_seed_and_options_take_effect_once(env: SlateVecEnv) -> None:
     env.seed(4)
     env.reset()
     assert env.simulator.streams.user.tolist() == [0, 1, 2, 3, 4]
+    env.step(np.tile(np.arange(4), (N, 1)))
+    assert env.objectives.any()
+    env.reset()
+    assert not env.objectives.any()
     drawn = env.seed()
     assert len(set(drawn)) == 1
     env.reset()
@@ -145,6 +185,35 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def nine(env: Any) -> Any:
+    return Candidates(env, 9)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.filterwarnings("ignore:.*has an unconventional shape")
+@pytest.mark.parametrize(
+    ("wrap", "algorithm", "policy"),
+    [
+        (ProtoAction, PPO, "MlpPolicy"),
+        (ProtoAction, SAC, "MlpPolicy"),
+        (FusionWeights, PPO, "MlpPolicy"),
+        (nine, PPO, "MultiInputPolicy"),
+    ],
+)
+def test_stock_algorithms_train_on_wrapped_environments(
+    world: dict[str, Any], wrap: Any, algorithm: Any, policy: str
+) -> None:
+    check_env(wrap(SlateEnv(**world)))
+    several = make_vec_env(lambda: wrap(SlateEnv(**world)), n_envs=2)
+    settings = {"n_steps": 8, "batch_size": 8, "n_epochs": 2} if algorithm is PPO else {"learning_starts": 8}
+    for env in (SlateVecEnv(wrap(SlateVectorEnv(2, **world))), several):
+        model = algorithm(policy, env, seed=0, device="cpu", **settings)
+        before = [values.clone() for values in model.policy.parameters()]
+        model.learn(32)
+        assert any(not torch.equal(*pair) for pair in zip(before, model.policy.parameters(), strict=True))
+        assert env.action_space.contains(model.predict(env.reset())[0][0])
 
 
 @pytest.mark.slow

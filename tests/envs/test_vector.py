@@ -13,6 +13,8 @@ from gymnasium.wrappers import vector as wrappers
 
 from recsim.envs.single import SlateEnv
 from recsim.envs.vector import SlateVectorEnv
+from recsim.testing.global_random import seeded_globally
+from recsim.users.choice import BUILT_IN
 
 N, STEPS = 5, 30
 
@@ -55,9 +57,12 @@ def test_rows_are_successive_single_environments(
     assert ends > 3 * N
 
 
-def test_one_row_is_gymnasiums_own_vector_of_one(world: dict[str, Any], slates: np.ndarray) -> None:
-    ours = SlateVectorEnv(1, **world)
-    theirs = SyncVectorEnv([lambda: SlateEnv(**world)], autoreset_mode=AutoresetMode.SAME_STEP)
+@pytest.mark.parametrize("options", [{}, {"users": "news", "sessions": 2}], ids=["plain", "news of two sessions"])
+def test_one_row_is_gymnasiums_own_vector_of_one(
+    world: dict[str, Any], slates: np.ndarray, options: dict[str, Any]
+) -> None:
+    ours = SlateVectorEnv(1, **world | options)
+    theirs = SyncVectorEnv([lambda: SlateEnv(**world | options)], autoreset_mode=AutoresetMode.SAME_STEP)
     assert data_equivalence(ours.reset(seed=8), theirs.reset(seed=8), exact=True)
     ends = 0
     for slate in slates:
@@ -113,7 +118,9 @@ def test_ends_by_hand(clockwork: dict[str, Any]) -> None:
     assert env.simulator.streams.user.tolist() == [7, 5, 6]  # user 4 came and left within one slate
 
 
-def test_spaces_and_metadata(env: SlateVectorEnv, slates: np.ndarray) -> None:
+@pytest.mark.parametrize("options", [{}, {"users": "news", "sessions": 2}], ids=["plain", "news of two sessions"])
+def test_spaces_and_metadata(world: dict[str, Any], slates: np.ndarray, options: dict[str, Any]) -> None:
+    env = SlateVectorEnv(N, **world | options)
     assert env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
     assert env.observation_space.shape == (N, *(env.single_observation_space.shape or ()))
     assert env.action_space.shape == (N, 4)
@@ -165,12 +172,18 @@ def test_same_seed_same_world(env: SlateVectorEnv, slates: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))], ids=["copy", "pickle"])
-def test_copies_go_on_alike_and_apart(env: SlateVectorEnv, slates: np.ndarray, copied: Any) -> None:
-    env.reset(seed=1)
-    env.step(slates[0])
-    twin = copied(env)
-    ahead = [env.step(slate) for slate in slates]
-    assert data_equivalence(ahead, [twin.step(slate) for slate in slates], exact=True)
+@pytest.mark.parametrize("choice", BUILT_IN)
+def test_copies_go_on_alike_and_apart(world: dict[str, Any], slates: np.ndarray, choice: str, copied: Any) -> None:
+    options = {"conversion_delay": 2.0, "return_offset": 3.0, "choice": choice}
+    env = SlateVectorEnv(N, **world | {"users": "news", "sessions": 2, "user_options": options})
+    with seeded_globally(0) as touched:
+        env.reset(seed=1)
+        for slate in slates[:4]:
+            env.step(slate)
+        twin = copied(env)
+        ahead = [env.step(slate) for slate in slates]
+        assert data_equivalence(ahead, [twin.step(slate) for slate in slates], exact=True)
+    assert touched == []
 
 
 BAD_ACTIONS = [
@@ -180,9 +193,12 @@ BAD_ACTIONS = [
     ),
     (np.zeros(4, int), r"the action has shape \(4,\); \(5, 4\) is needed"),
     (np.where(np.arange(20).reshape(5, 4) == 14, 24, 0), r"row 3, position 2 of the slate is item 24"),
-    (np.where(np.arange(20).reshape(5, 4) == 14, -1, 0), r"row 3, position 2 of the action is item -1"),
+    (np.where(np.arange(20).reshape(5, 4) == 14, -1, 0), r"row 3, position 2 of the slate is item -1"),
     (np.where(np.arange(20).reshape(5, 4) == 14, 1.5, 0), r"row 3, position 2 of the slate is 1\.5.*astype"),
     (np.where(np.arange(20).reshape(5, 4) == 14, np.nan, 0), r"row 3, position 2 of the slate is nan"),
+    (np.where(np.arange(20).reshape(5, 4) == 14, np.inf, 0), r"row 3, position 2 of the slate is inf"),
+    (np.zeros((N, 4), bool), r"row 0, position 0 of the slate is False, in an array of bool"),
+    ([[0, 1, 2, 3]] * 4 + [[0, 1, 2]], r"slate has rows of different length"),
 ]
 
 
@@ -201,6 +217,8 @@ def test_a_wrong_action_is_named_and_changes_nothing(
 def test_step_before_reset(env: SlateVectorEnv, slates: np.ndarray) -> None:
     with pytest.raises(RuntimeError, match="step before reset: there are no users yet"):
         env.step(slates[0])
+    env.reset()
+    env.step(slates[0])
 
 
 def test_unknown_options(env: SlateVectorEnv) -> None:

@@ -20,7 +20,7 @@ def test_a_world_from_names_and_numbers(catalog: Catalog, tmp_path: Path) -> Non
     folder = catalog.save(tmp_path / "shop")
     simulator = build_simulator(
         catalog=folder,
-        users="interest",
+        users="marketplace",
         user_options={"boredom": 0.125},
         slate_size=3,
         horizon=7,

@@ -30,6 +30,14 @@ def test_the_fused_score_is_the_weighted_sum_of_its_scorers(world: Simulator, lo
         assert fusion.scores(observation)[0, item] == pytest.approx(expected, abs=1e-5)
 
 
+def test_scores_by_scorer_add_up_to_the_fused_score(log: Log, fusion: StaticFusion) -> None:
+    observation = log.observation[:40]
+    by_scorer = fusion.modality_scores(observation)
+    assert by_scorer.shape == (40, 4, 24)
+    np.testing.assert_allclose(np.einsum("s,nsm->nm", fusion.weights, by_scorer), fusion.scores(observation), atol=1e-5)
+    assert np.array_equal(fusion.modality_scores(observation[7:8]), by_scorer[7:8])
+
+
 def test_the_click_rate_scorer_is_a_lift_over_an_average_item_at_the_same_positions(
     log: Log, fusion: StaticFusion
 ) -> None:
