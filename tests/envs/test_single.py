@@ -11,6 +11,8 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
 from recsim.envs.single import SlateEnv
+from recsim.testing.global_random import seeded_globally
+from recsim.users.choice import BUILT_IN
 
 
 @pytest.fixture
@@ -34,12 +36,13 @@ def slates(env: SlateEnv) -> np.ndarray:
     return np.random.Generator(np.random.Philox(6)).integers(0, 24, (25, 4))
 
 
-def test_gymnasiums_checker(world: dict[str, Any]) -> None:
-    check_env(gymnasium.make("recsim/Slate-v0", **world).unwrapped)
+LATER = {"users": "news", "sessions": 2, "user_options": {"conversion_delay": 2.0, "return_offset": 3.0}}
 
 
-def test_stable_baselines_checker(world: dict[str, Any]) -> None:
-    check_env_for_sb3(SlateEnv(**world))
+@pytest.mark.parametrize("options", [{}, LATER], ids=["plain", "news of two sessions"])
+def test_the_checkers(world: dict[str, Any], options: dict[str, Any]) -> None:
+    check_env(gymnasium.make("recsim/Slate-v0", **world | options).unwrapped)
+    check_env_for_sb3(SlateEnv(**world | options))
 
 
 def test_an_episode_by_hand(clockwork: dict[str, Any]) -> None:
@@ -118,13 +121,17 @@ def test_reset_keeps_the_seed_and_the_hidden_side_of_the_items(env: SlateEnv) ->
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))], ids=["copy", "pickle"])
-def test_copies_go_on_alike_and_apart(env: SlateEnv, slates: np.ndarray, copied: Any) -> None:
-    env.reset(seed=1)
-    play(env, slates[:4])
-    twin = copied(env)
-    ahead = play(env, slates[4:])
-    assert play(twin, slates[4:]) == ahead
+@pytest.mark.parametrize("choice", BUILT_IN)
+def test_copies_go_on_alike_and_apart(world: dict[str, Any], slates: np.ndarray, choice: str, copied: Any) -> None:
+    env = SlateEnv(**world | LATER | {"user_options": LATER["user_options"] | {"choice": choice}})
+    with seeded_globally(0) as touched:
+        env.reset(seed=1)
+        play(env, slates[:4])
+        twin = copied(env)
+        ahead = play(env, slates[4:])
+        assert play(twin, slates[4:]) == ahead
     assert twin.observation_space == env.observation_space
+    assert touched == []
 
 
 BAD_ACTIONS = [
@@ -132,10 +139,13 @@ BAD_ACTIONS = [
     (np.array([[0, 1, 2, 3]]), r"the action has shape \(1, 4\); \(4,\) is needed"),
     (7, r"the action has shape \(\); \(4,\) is needed"),
     (np.array([0, 1, 24, 3]), r"row 0, position 2 of the slate is item 24; items of 'synthetic' are 0 to 23"),
-    (np.array([0, -1, 2, 3]), r"row 0, position 1 of the action is item -1; items of 'synthetic' are 0 to 23"),
+    (np.array([0, -1, 2, 3]), r"row 0, position 1 of the slate is item -1; items of 'synthetic' are 0 to 23"),
     (np.array([0.0, 1.0, 2.5, 3.0]), r"row 0, position 2 of the slate is 2\.5, in an array of float64"),
     (np.array([0.0, np.nan, 2.0, 3.0]), r"row 0, position 1 of the slate is nan"),
     (np.array(["a", "b", "c", "d"]), r"row 0, position 0 of the slate is a"),
+    (np.array([True, False, True, False]), r"row 0, position 0 of the slate is True, in an array of bool"),
+    (np.array([0, 1, 2, 2**63], np.uint64), r"row 0, position 3 of the slate is item 9223372036854775808"),
+    ([[0, 1], [2]], r"slate has rows of different length"),
 ]
 
 
