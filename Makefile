@@ -1,5 +1,6 @@
 # make demo      the quickstart, set-up included
 # make test      the whole test suite, set-up included
+# make peers     the other simulators that `recsim bench env` compares with, each in .peers; needs PYTHON=python3.11
 # make PYTHON=python3.12 demo
 #                another Python, 3.11 or 3.12
 # make TORCH_INDEX_URL=<url> demo
@@ -14,7 +15,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --co
 TORCH_INDEX := $(if $(TORCH_INDEX_URL),--extra-index-url $(TORCH_INDEX_URL))
 PINS := pyproject.toml constraints.txt
 
-.PHONY: venv demo test lint clean
+.PHONY: venv demo test lint peers clean
 .DELETE_ON_ERROR:
 
 venv: $(VENV)/installed
@@ -30,8 +31,11 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+peers:
+	$(PYTHON) scripts/install_peers.py $(TORCH_INDEX)
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info runs .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .peers build dist *.egg-info runs .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

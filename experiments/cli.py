@@ -52,7 +52,9 @@ app = typer.Typer(
     ),
 )
 catalog_app = typer.Typer(no_args_is_help=True, help="Look at catalogues.")
-bench_app = typer.Typer(no_args_is_help=True, help="Measure speed on this machine.")
+bench_app = typer.Typer(
+    no_args_is_help=True, help="Measure how fast the simulator is, and what its worlds have to offer."
+)
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(bench_app, name="bench")
 
@@ -181,6 +183,37 @@ def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished r
         typer.echo(write_report(run, catalog_of(settings.catalog)))
 
 
+@app.command(
+    "check-users",
+    epilog=_examples(
+        "recsim check-users my_package.users:MyUsers",
+        "recsim check-users my_package.users:MyUsers --catalog ./my-shop --options '{mood: bad}'",
+    ),
+)
+def check_users(
+    model: Annotated[str, typer.Argument(metavar="MODULE:CLASS", help="Your class, or a built-in name.")],
+    catalog: Annotated[str | None, typer.Option(metavar="NAME_OR_PATH", help="Default: 40 made-up items.")] = None,
+    options: Annotated[str, typer.Option(metavar="YAML", help="Keyword arguments of the class.")] = "{}",
+    slate_size: Annotated[int, typer.Option("--k", min=1, help="Slate size.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the users and slates.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Check a user model of your own by every rule. Exit code 1: a rule fails."""
+    import json as json_format
+
+    _import_from_here()
+    from recsim.experiments.checking import checked_users
+    from recsim.experiments.tables import print_user_checks
+
+    found = checked_users(model, catalog, options, slate_size=slate_size, seed=seed)
+    if json:
+        typer.echo(json_format.dumps(found.to_dict(), indent=1))
+    else:
+        print_user_checks(found)
+    if not found.ok:
+        raise typer.Exit(1)
+
+
 @catalog_app.command("show", epilog=_examples("recsim catalog show openclipart", "recsim catalog show ./my-shop"))
 def catalog_show(
     name: Annotated[str, typer.Argument(metavar="NAME_OR_PATH", help="A bundled catalogue or a folder.")],
@@ -194,36 +227,97 @@ def catalog_show(
     print_catalog(found)
 
 
-@bench_app.command("env", epilog=_examples("recsim bench env", "recsim bench env --json"))
+@bench_app.command(
+    "env",
+    epilog=_examples("recsim bench env", "recsim bench env --only vector,single --json", "recsim bench env --n 64"),
+)
 def bench_env(
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the JSON here, too.")] = None,
+    only: Annotated[str, typer.Option(help="Rows to measure.")] = "vector,threads,single,items,users,peers",
+    peers: Annotated[Path, typer.Option(metavar="DIR", help="Where `make peers` installed the peers.")] = Path(
+        ".peers"
+    ),
     catalog: Annotated[str, typer.Option(metavar="NAME_OR_PATH", help="Catalogue.")] = "openclipart",
     users: Annotated[int, typer.Option("--n", min=1, help="Users side by side in the vector environment.")] = 1024,
     slate_size: Annotated[int, typer.Option("--k", min=1, help="Slate size.")] = 10,
+    n_items: Annotated[int, typer.Option(min=1, help="Items of the row items.")] = 1_000_000,
+    n_users: Annotated[int, typer.Option(min=1, help="Users of the row users.")] = 1_000_000,
     repeats: Annotated[int, typer.Option(min=1, help="Repeats; the median counts.")] = 5,
     seconds: Annotated[float, typer.Option(min=0.01, help="CPU-seconds of a repeat, at least.")] = 0.5,
 ) -> None:
-    """User-steps per CPU-second of the environments on one thread, observation and reward included."""
+    """Speed and memory of the environments beside what is promised, and the speed of the peers that are installed.
+
+    Observation and reward are included, and one thread is used where nothing else is said.
+    """
     import json as json_format
 
-    from recsim.experiments import bench, tables
+    from recsim.experiments import tables
+    from recsim.experiments.bench.measures import Effort, Sizes
+    from recsim.experiments.bench.run import bench
     from recsim.experiments.progress import console_display
+    from recsim.files import write_json
 
+    sizes = Sizes(catalog, users, slate_size, n_items, n_users)
     with console_display(_stderr()) as display:
-        found = bench.measure(catalog, users, slate_size, repeats=repeats, seconds=seconds, display=display)
+        found = bench(only.split(","), sizes, Effort(repeats, seconds), peers, display)
+    if json:
+        typer.echo(json_format.dumps(found, indent=1, ensure_ascii=False))
+    else:
+        tables.print_bench(found)
+    if out is not None:
+        with input_errors():
+            write_json(out, found)
+
+
+@bench_app.command("presets", epilog=_examples("recsim bench presets", "recsim bench presets marketplace choc --json"))
+def bench_presets(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Built-in worlds; default: all.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the JSON here, too.")] = None,
+    catalog: Annotated[str, typer.Option(metavar="NAME_OR_PATH", help="Catalogue.")] = "openclipart",
+    users: Annotated[int, typer.Option("--n", min=2, help="Fresh users of every policy.")] = 1000,
+    planned: Annotated[int, typer.Option(min=2, help="Users of the planning oracle, the first ones.")] = 100,
+    launch: Annotated[int, typer.Option(min=2, help="Users of the log on which the static fusion is fitted.")] = 2000,
+    budget: Annotated[int, typer.Option(min=10, help="Rollouts a decision of the planning oracle.")] = 640,
+    slate_size: Annotated[int, typer.Option("--k", min=1, help="Slate size.")] = 10,
+    horizon: Annotated[int, typer.Option(min=1, help="Most slates in a session.")] = 30,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the worlds and their users.")] = 0,
+    threads: Threads = 1,
+) -> None:
+    """What the built-in worlds have to offer: returns from random slates up to the planning oracle."""
+    import json as json_format
+
+    from recsim.experiments import presets, tables
+    from recsim.experiments.progress import console_display
+    from recsim.files import write_json
+
+    size = presets.Size(users, planned, launch, budget, slate_size, horizon)
+    with console_display(_stderr()) as display:
+        found = presets.measure(names or (), catalog, seed, size, n_threads=threads, display=display)
+    if out is not None:
+        with input_errors():
+            write_json(out, found)
     if json:
         typer.echo(json_format.dumps(found, indent=1))
     else:
-        tables.print_bench(found)
+        tables.print_presets(found)
 
 
 def _read(path: Path) -> RunConfig:
-    """The config, with the working folder importable for the user models that it may name."""
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
+    """The config, whose user models may stand in the working folder."""
+    _import_from_here()
     from recsim.experiments.config_file import read_config
 
     return read_config(path)
+
+
+def _import_from_here() -> None:
+    """Make the modules of the working folder importable."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
 
 
 def _config_of(run: Path | None) -> Path:

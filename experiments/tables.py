@@ -9,17 +9,21 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from recsim.catalog import Catalog
+from recsim.experiments.bench.measures import amount, promised
 from recsim.ope import PREFERRED, Evaluation
-from recsim.report.format import UNDEFINED, decimals, number
+from recsim.report.format import UNDEFINED, compact, decimals, number
 from recsim.report.read import Run, read_run
 from recsim.report.results import REWARD, Estimate
 from recsim.report.sentences import speaker
+from recsim.testing import Report
 
 STYLE: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold"}
 COLOURS = {"trust": "green", "caution": "yellow", "do not use": "red"}
+OUTCOMES = {"passed": "green", "skipped": "dim", "failed": "red"}
 
 
 def print_summary(path: Path) -> None:
@@ -80,19 +84,73 @@ def print_catalog(catalog: Catalog) -> None:
     console.print(items)
 
 
-def print_bench(found: dict[str, Any]) -> None:
-    """Steps per CPU-second."""
-    table = Table(title="User-steps per CPU-second", **STYLE)
-    _columns(table, "environment", right=("median", "floor", "ratio"))
-    labels = {"vector": f"SlateVectorEnv, n = {found['n']:,}", "single": "gymnasium.make, n = 1"}
-    for name, label in labels.items():
-        one = found[name]
-        rate, floor = one["user_steps_per_cpu_second"], one["floor"]
-        table.add_row(label, f"{rate:,}", f"{floor:,}", f"{one['ratio_to_floor']:.2f}")
-    console = Console()
+def print_user_checks(report: Report) -> None:
+    """Every rule with its outcome; then what failed, where and why, and what was skipped."""
+    table = Table(title=f"Rules for {escape(report.model)}", **STYLE)
+    _columns(table, "rule", "outcome", right=())
+    for check in report.checks:
+        table.add_row(check.rule, f"[{OUTCOMES[check.outcome]}]{check.outcome}[/]")
+    console = Console(highlight=False)
     console.print(table)
-    world = f"{found['catalog']} ({found['items']:,} items), slates of {found['k']}, one thread, {found['cpu']}"
-    console.print(escape(world), highlight=False)
+    for check in report.failures:
+        console.print(f"[red]{check.rule}[/]: {escape(check.detail)}.")
+        console.print(Padding(f"Likely cause: {escape(check.cause)}.", (0, 0, 0, 2)))
+    reasons = dict.fromkeys(check.detail for check in report.checks if check.outcome == "skipped")
+    for reason in reasons:
+        rules = ", ".join(check.rule for check in report.checks if check.detail == reason)
+        console.print(f"[dim]Skipped, as {escape(reason)}: {rules}.[/]")
+
+
+def print_bench(found: dict[str, Any]) -> None:
+    """Speed and memory beside what is promised, and the peers."""
+    console = Console()
+    if found["measures"]:
+        console.print(_measures(found["measures"]))
+        world = (
+            f"{found['catalog']} ({found['items']:,} items) and {found['n']:,} users where nothing else is said, "
+            f"slates of {found['k']}; medians of {found['repeats']}. /s: user-steps per CPU-second. "
+            f"{found['machine']['cpu']}"
+        )
+        console.print(escape(world), highlight=False)
+    if found["peers"]:
+        peers = Table(title="Peers: user-steps per CPU-second, and ours by theirs", **STYLE)
+        _columns(peers, "peer", "what is stepped", right=("median", "ratio"))
+        for one in found["peers"]:
+            rate = f"{one['user_steps_per_cpu_second']:,}"
+            peers.add_row(one["peer"], escape(one["stepped"]), rate, compact(one.get("ratio")))
+        console.print(peers)
+
+
+def _measures(measures: list[dict[str, Any]]) -> Table:
+    """The promises hold for the default sizes, so other sizes are shown without."""
+    table = Table(title="Speed and memory", **STYLE)
+    promises = any(map(promised, measures))
+    _columns(table, "measure", right=("median", "promised", "kept") if promises else ("median",))
+    for one in measures:
+        kept = {True: "yes", False: "no", None: ""}[one.get("kept")]
+        table.add_row(one["label"], amount(one["value"], one["unit"]), *([promised(one), kept] if promises else []))
+    return table
+
+
+def print_presets(found: dict[str, Any]) -> None:
+    """A table for each world: what each policy earns, and how many times the one above it."""
+    console = Console()
+    for name, rows in found["presets"].items():
+        table = Table(title=f"{name}: {rows[0]['n_users']:,} users", **STYLE)
+        _columns(table, "policy", right=("return", "times the one above", "slates", "ctr", "conversions"))
+        places = decimals(row["return"]["se"] for row in rows)
+        for row in rows:
+            whole, times = row["return"], row.get("times_before")
+            few = f" ({row['n_users']:,} users)" if row["n_users"] < rows[0]["n_users"] else ""
+            table.add_row(
+                escape(row["policy"] + few),
+                f"{number(whole['mean'], places)} ± {number(whole['se'], places)}",
+                f"{number(times['ratio'], 2)} {_interval(times['low'], times['high'], 2)}" if times else "",
+                number(row["length"]["mean"], 1),
+                f"{row['click_through_rate']:.1%}",
+                number(row["conversions"], 2),
+            )
+        console.print(table)
 
 
 def _summary(run: Run) -> Table:

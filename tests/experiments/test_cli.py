@@ -35,7 +35,20 @@ def refused(result: Result, sentence: str) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "run", "train", "collect", "evaluate", "report", "catalog", "catalog show", "bench", "bench env"],
+    [
+        "",
+        "run",
+        "train",
+        "collect",
+        "evaluate",
+        "report",
+        "check-users",
+        "catalog",
+        "catalog show",
+        "bench",
+        "bench env",
+        "bench presets",
+    ],
 )
 def test_help_explains_every_command(recsim: Callable[..., Result], command: str) -> None:
     result = recsim(*command.split(), "--help")
@@ -266,7 +279,7 @@ def test_a_report_needs_the_catalogue_and_no_users(
 ) -> None:
     run = shutil.copytree(small_run, tmp_path / "run")
     text = (run / "config.yaml").read_text()
-    (run / "config.yaml").write_text(text.replace("model: interest", "model: not_installed_here:Users"))
+    (run / "config.yaml").write_text(text.replace("model: marketplace", "model: not_installed_here:Users"))
     result = recsim("report", run)
     assert (result.exit_code, result.stdout) == (0, f"{run / 'report.html'}\n")
 
@@ -274,22 +287,33 @@ def test_a_report_needs_the_catalogue_and_no_users(
 def test_bench_env(recsim: Callable[..., Result], tmp_path: Path) -> None:
     Catalog.synthetic(40).save(tmp_path / "shop")
     size = ("--catalog", tmp_path / "shop", "--n", 8, "--k", 3, "--repeats", 3, "--seconds", 0.01)
-    result = recsim("bench", "env", "--json", *size)
+    out = tmp_path / "env.json"
+    result = recsim("bench", "env", "--only", "single,vector", "--json", "--out", out, *size)
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
-    assert (found["n"], found["k"], found["items"], found["threads"]) == (8, 3, 40, 1)
+    assert json.loads(out.read_text()) == found
+    assert (found["n"], found["k"], found["items"], found["catalog"]) == (8, 3, 40, "synthetic")
     assert found["versions"]["recsim"]
-    assert found["cpu"]
-    for name, floor in (("vector", 300_000), ("single", 5_000)):
-        rates = found[name]
-        assert rates["floor"] == floor
-        assert rates["user_steps_per_cpu_second"] == sorted(rates["repeats"])[1] > 0
-        assert rates["ratio_to_floor"] == pytest.approx(rates["user_steps_per_cpu_second"] / floor, abs=0.001)
-    result = recsim("bench", "env", *size)
-    assert "SlateVectorEnv, n = 8" in result.stdout
+    assert found["machine"]["cpu"]
+    assert [one["name"] for one in found["measures"]] == ["vector", "single"]
+    for one in found["measures"]:
+        assert one["value"] == sorted(one["repeats"])[1] > 0
+        assert "floor" not in one
+    result = recsim("bench", "env", "--only", "vector,peers", "--peers", tmp_path, *size)
+    assert "SlateVectorEnv, 8 users" in result.stdout
+    assert "promised" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert result.stderr.splitlines()[-1] == (
+        f"recogym, recsim_no_tf, sardine and trecs left out, as not in {tmp_path}: "
+        "`make peers` in a checkout of recsim installs the peers."
+    )
     refused(
-        recsim("bench", "env", "--catalog", tmp_path / "shop", "--k", 50),
+        recsim("bench", "env", "--only", "single", "--catalog", tmp_path / "shop", "--k", 50),
         "slate_size is 50; the catalogue 'synthetic' allows 1 to 40.",
+    )
+    refused(
+        recsim("bench", "env", "--only", "vector,double"),
+        "there is no row 'double' to measure; choose from vector, threads, single, items, users, peers.",
     )
 
 
@@ -301,7 +325,7 @@ def test_users_of_your_own_are_found_in_the_working_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "my_users_of_the_cli_test.py").write_text(
-        "from recsim.users.interest import InterestConfig, InterestUsers\n\n\n"
+        "from recsim.users.interest import InterestUsers\nfrom recsim.users.interest.config import InterestConfig\n"
         "def patient(catalog, patience):\n    return InterestUsers(catalog, InterestConfig(patience=patience))\n"
     )
     monkeypatch.chdir(tmp_path)

@@ -1,0 +1,120 @@
+"""Fill the tables of docs/*.md from the measured numbers in docs/results.
+
+    python scripts/write_tables.py
+
+A table stands between the lines `<!-- table: NAME -->` and `<!-- end -->`; NAME is a function in `TABLES`, which makes
+markdown of the JSON of a command or of constants. A test asserts that the documents are what this script would write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from recsim.experiments.bench.measures import amount, promised
+from recsim.files import read_json, write_text
+from recsim.report.format import compact, number
+from recsim.users.presets import PRESETS
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
+
+
+def main() -> None:
+    """Write the documents whose tables have changed, and name them."""
+    for path in sorted(DOCS.glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        if (new := filled(text)) != text:
+            write_text(path, new)
+            print(path)
+
+
+def filled(text: str) -> str:
+    """A document with its tables made anew.
+
+    Raises:
+        KeyError: if a table is named that is not in `TABLES`.
+    """
+    return PLACE.sub(lambda match: f"{match[1]}{TABLES[match[2]]()}\n{match[3]}", text)
+
+
+def env() -> str:
+    """Our own measures beside what is promised."""
+    found = _result("env")
+    kept = {True: "yes", False: "**no**", None: ""}
+    rows = [
+        (one["label"], amount(one["value"], one["unit"]), promised(one), kept[one.get("kept")])
+        for one in found["measures"]
+    ]
+    versions = ", ".join(f"{name} {found['versions'][name]}" for name in ("recsim", "python", "numpy", "numba"))
+    machine = found["machine"]
+    return (
+        markdown(("measure", "median", "promised", "kept"), rows, left=1)
+        + f"\n\n{machine['cpu']} with {machine['cores']} cores, {machine['system']}; {versions}; "
+        + f"medians of {found['repeats']} repeats of {found['seconds']:g} CPU-seconds or more."
+    )
+
+
+def peers() -> str:
+    """The peers, with our speed over theirs."""
+    rows = [
+        (
+            f"{one['peer']} {one['version']}",
+            one["stepped"],
+            f"{one['user_steps_per_cpu_second']:,} /s",
+            f"{compact(one['ratio'])} ×",
+        )
+        for one in _result("env")["peers"]
+    ]
+    return markdown(("peer", "what is stepped", "median", "recsim / peer"), rows, left=2)
+
+
+def presets() -> str:
+    """What each policy earns in each built-in world, and how many times as much as the policy above it."""
+    rows = [
+        (
+            name if row == 0 else "",
+            one["policy"],
+            f"{one['n_users']:,}",
+            _interval(one["return"], "mean"),
+            _interval(one.get("times_before"), "ratio"),
+        )
+        for name, policies in _result("presets")["presets"].items()
+        for row, one in enumerate(policies)
+    ]
+    return markdown(("world", "policy", "users", "return of a session", "times the row above"), rows, left=2)
+
+
+def constants() -> str:
+    """What each built-in world changes in the default one."""
+    rows = [
+        (name, ", ".join(f"`{option}` {value:g}" for option, value in options.items()))
+        for name, options in PRESETS.items()
+        if options
+    ]
+    return markdown(("world", "constants"), rows, left=2)
+
+
+TABLES: dict[str, Callable[[], str]] = {"env": env, "peers": peers, "presets": presets, "constants": constants}
+
+
+def _interval(found: dict[str, float] | None, middle: str) -> str:
+    """A number with its interval, or nothing."""
+    return "" if found is None else f"{number(found[middle])} [{number(found['low'])}, {number(found['high'])}]"
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
+    """A table whose first `left` columns are flush left and the others right."""
+    rule = [":---" if column < left else "---:" for column in range(len(header))]
+    escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *escaped))
+
+
+def _result(name: str) -> Any:
+    return read_json(DOCS / "results" / f"{name}.json")
+
+
+if __name__ == "__main__":
+    main()
