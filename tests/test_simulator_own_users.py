@@ -190,3 +190,19 @@ def test_an_answer_without_the_state_after_it_is_told(catalog: Catalog) -> None:
     simulator.reset(3)
     with pytest.raises(TypeError, match="Forgetful.respond gave Response; it returns a pair"):
         simulator.step(np.zeros((3, K), int))
+
+
+def test_a_profile_that_the_model_keeps_stays_its_own(catalog: Catalog) -> None:
+    class Labelled(Clockwork):
+        labels = np.arange(6, dtype=np.float32).reshape(3, 2)
+
+        def profile(self, state: Visits) -> np.ndarray:
+            return self.labels[: len(state.seen)]
+
+    users = Labelled()
+    users.labels.flags.writeable = False
+    simulator = Simulator(catalog, users, slate_size=K)
+    simulator.reset(3)
+    observation = simulator.renew(np.array([False, False, True]))
+    assert simulator.layout.read(observation, "profile").tolist() == [[0, 1], [2, 3], [0, 1]]
+    assert users.labels.tolist() == [[0, 1], [2, 3], [4, 5]]

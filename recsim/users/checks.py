@@ -32,7 +32,7 @@ def checked_profile(profile: Any, n: int, size: int | None, method: str) -> NDAr
             f"{method} gave {given[row, column]} in row {row}, column {column}; agents see the profile, "
             "so it holds finite numbers. Write 0 where nothing is known."
         )
-    return np.ascontiguousarray(given, np.float32)
+    return np.array(given, np.float32, order="C")  # a copy: the core writes into it when users are renewed
 
 
 def checked_response(answer: Response, shown: Items, method: str) -> Response:
