@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from recsim.catalog import Catalog
 from recsim.jit import allocating_row_kernel, inline_kernel
 from recsim.observation import Layout
-from recsim.streams import Streams, purpose_key, unit_at
+from recsim.streams import Moments, Streams, drawn, purpose_key
 
 Floats = NDArray[np.float64]
 Observation = NDArray[np.float32]
 Items = NDArray[np.int64]
-Words = NDArray[np.uint64]
 
+_POLICY = purpose_key("policy")
 _NEVER = -1e9  # a score that even a softened ranking does not show
 
 
@@ -210,8 +210,7 @@ def plackett_luce_sample(logits: Floats, k: int, streams: Streams) -> Items:
             f"there are {len(streams)} streams for {len(logits)} rows of logits; a stream a row is needed."
         )
     slate = np.empty((len(logits), k), np.int64)
-    key = purpose_key("policy")
-    _noisy_top_k(np.ascontiguousarray(logits), streams.seed, key, streams.user, streams.session, streams.step, slate)
+    _noisy_top_k(np.ascontiguousarray(logits), streams.moments, slate)
     return slate
 
 
@@ -284,14 +283,12 @@ def _top_k(scores: Floats, slate: Items) -> None:
 
 
 @allocating_row_kernel
-def _noisy_top_k(
-    logits: Floats, seed: np.uint64, purpose: np.uint64, user: Words, session: Words, step: Words, slate: Items
-) -> None:
+def _noisy_top_k(logits: Floats, moments: Moments, slate: Items) -> None:
     n, m = logits.shape
     for row in numba.prange(n):
         best = np.full(slate.shape[1], -np.inf)
         for item in range(m):
-            draw = unit_at(seed, purpose, user[row], session[row], step[row], np.uint64(item))
+            draw = drawn(moments, row, _POLICY, item)
             _offer(item, logits[row, item] - np.log(-np.log(draw)), best, slate[row])
 
 

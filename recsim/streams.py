@@ -107,15 +107,6 @@ def word_of(words: tuple[np.uint64, np.uint64, np.uint64, np.uint64], lane: np.u
     return high if lane & _TWO else low
 
 
-@inline_kernel
-def unit_at(
-    seed: np.uint64, purpose: np.uint64, user: np.uint64, session: np.uint64, step: np.uint64, lane: np.uint64
-) -> float:
-    """One draw in (0, 1), for kernels that need few of many lanes: equal to `Streams.uniform` at that lane."""
-    words = philox(seed, purpose, lane >> np.uint64(2), step, session, user)
-    return to_unit(word_of(words, lane))
-
-
 class Moments(NamedTuple):
     """`Streams`, as kernels read them."""
 
@@ -137,7 +128,10 @@ def block_of(
 @inline_kernel
 def drawn(moments: Moments, row: int, purpose: np.uint64, lane: int) -> float:
     """A user's draw in (0, 1), equal to `Streams.uniform` at that lane."""
-    return unit_at(moments.seed, purpose, moments.user[row], moments.session[row], moments.step[row], np.uint64(lane))
+    place = np.uint64(lane)
+    user, session, step = moments.user[row], moments.session[row], moments.step[row]
+    words = philox(moments.seed, purpose, place >> _TWO, step, session, user)
+    return to_unit(word_of(words, place))
 
 
 @inline_kernel
@@ -171,23 +165,21 @@ def _to_normals(units: Floats, out: Floats) -> None:
 
 
 @kernel
-def _fill_lanes(seed: np.uint64, purpose: np.uint64, user: Words, session: Words, step: Words, out: Floats) -> None:
+def _fill_lanes(moments: Moments, purpose: np.uint64, out: Floats) -> None:
     n, size = out.shape
     for row in range(n):
         for block in range((size + 3) // 4):
-            words = philox(seed, purpose, np.uint64(block), step[row], session[row], user[row])
+            words = block_of(moments, row, purpose, block)
             for word in range(min(4, size - 4 * block)):
                 out[row, 4 * block + word] = to_unit(words[word])
 
 
 @kernel
-def _fill_items(
-    seed: np.uint64, purpose: np.uint64, user: Words, session: Words, step: Words, items: Items, out: Floats
-) -> None:
+def _fill_items(moments: Moments, purpose: np.uint64, items: Items, out: Floats) -> None:
     n, size = out.shape
     for row in range(n):
         for column in range(size):
-            out[row, column] = unit_at(seed, purpose, user[row], session[row], step[row], np.uint64(items[row, column]))
+            out[row, column] = drawn(moments, row, purpose, items[row, column])
 
 
 @lru_cache(maxsize=1024)
@@ -262,10 +254,10 @@ class Streams:
         key = purpose_key(purpose)
         if items is not None:
             out = np.empty(items.shape)
-            _fill_items(self.seed, key, self.user, self.session, self.step, np.ascontiguousarray(items, np.int64), out)
+            _fill_items(self.moments, key, np.ascontiguousarray(items, np.int64), out)
             return out
         out = np.empty((len(self), 1 if size is None else size))
-        _fill_lanes(self.seed, key, self.user, self.session, self.step, out)
+        _fill_lanes(self.moments, key, out)
         return out[:, 0] if size is None else out
 
     def normal(self, purpose: str, size: int | None = None, *, items: Items | None = None) -> Floats:
