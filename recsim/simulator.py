@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from recsim.catalog import Catalog
 from recsim.history import History, ItemFeatures
+from recsim.late_conversions import LateConversions
 from recsim.ledger import Ledger, Page, enter_all
 from recsim.objectives import CONVERSION, Objectives
 from recsim.observation import Layout
@@ -154,7 +155,7 @@ class Simulator:
         self.streams, self._stride, self._first_session = streams, int(np.ptp(streams.user)) + 1, streams.session
         self.history = History.empty(n, self.catalog)
         self.ended = np.zeros(n, bool)
-        self._under_way: NDArray[np.float32] | None = None
+        self._late: LateConversions | None = None
         return self._observe()
 
     def step(self, slate: ArrayLike, *, least: int = -1) -> Step:
@@ -182,7 +183,7 @@ class Simulator:
         response = self._response(shown, Ledger(self._items, self.history.sums, page))
         last = self.history.step >= self.horizon
         self.ended = response.leave | last
-        if response.delay is not None or self._under_way is not None:
+        if response.delay is not None or self._late:
             page = self._postponed(response, page)
         self.streams = self.streams.at(self.history.step)
         return Step(
@@ -239,13 +240,11 @@ class Simulator:
             comes = checked_return(comes, later, len(rows), f"{type(self.users).__name__}.come_back")
             back[rows] = comes
             rows, later = rows[comes], rows_of(later, comes)
-            self._set_rows(rows, later)
-            self.profile[rows] = self._profile(later, len(rows))
-            session = self.streams.session.copy()
+            session, step = self.streams.session.copy(), self.streams.step.copy()
             session[rows] += np.uint64(1)
+            step[rows] = 0
+            self._begin(rows, replace(self.streams, session=session, step=step), later)
             self.history.restart(rows)
-            self.streams = replace(self.streams, session=session).at(self.history.step)
-            self._begin(rows)
         return back
 
     def keep(self, rows: NDArray[Any]) -> Observation:
@@ -254,8 +253,8 @@ class Simulator:
         self._state = rows_of(self._state, rows)
         self.profile, self.ended = self.profile[rows], self.ended[rows]
         self._first_session = self._first_session[rows]
-        if self._under_way is not None:
-            self._under_way = self._under_way[rows]
+        if self._late:
+            self._late.keep(rows)
         return self._observe()
 
     def expected(self, slate: ArrayLike) -> Floats:
@@ -316,11 +315,8 @@ class Simulator:
         session[rows], step[rows] = self._first_session[rows], 0
         streams = Streams(self.streams.seed, user, session, step)
         fresh = self.users.sample(streams[rows])  # of the form that `reset` has checked
-        self.profile[rows] = self._profile(fresh, len(rows))
-        self._set_rows(rows, fresh)
-        self.streams = streams
+        self._begin(rows, streams, fresh)
         self.history.clear(rows)
-        self._begin(rows)
 
     def _check_room(self, observation: Observation) -> None:
         flags, needed = observation.flags, (self.n, self.layout.size)
@@ -342,26 +338,20 @@ class Simulator:
             copies = {f.name: getattr(self._state, f.name).copy() for f in fields(self._state)}
             self._state, self._lent = replace(self._state, **copies), False
 
-    def _begin(self, rows: Items) -> None:
-        """Nothing is under way in the sessions that begin."""
+    def _begin(self, rows: Items, streams: Streams, state: Any) -> None:
+        """Let sessions begin in some rows, with the users of `state`."""
+        self.profile[rows] = self._profile(state, len(rows))
+        self._set_rows(rows, state)
+        self.streams = streams
         self.ended = self.ended.copy()
         self.ended[rows] = False
-        if self._under_way is not None:
-            self._under_way[rows] = 0
+        if self._late:
+            self._late.clear(rows)
 
     def _postponed(self, response: Response, page: Page) -> Page:
-        """The page with conversions in the steps in which they arrive: with the last one, all still under way."""
-        if self._under_way is None:
-            self._under_way = np.zeros((self.n, self.horizon), np.float32)
-        step, everybody = self.history.step - 1, np.arange(self.n)
-        row, position = np.nonzero(response.conversion)
-        arrival = step[row]
-        if response.delay is not None:
-            arrival += np.minimum(response.delay[row, position], self.horizon).astype(np.int64)
-        np.add.at(self._under_way, (row, np.minimum(arrival, self.horizon - 1)), 1)
-        arrived = self._under_way[everybody, step]
-        self._under_way[everybody, step] = 0
-        arrived[self.ended] += self._under_way[self.ended].sum(axis=1)
+        """The page with conversions in the steps in which they arrive."""
+        self._late = self._late or LateConversions(self.n, self.horizon)
+        arrived = self._late.arrived(response, self.history.step - 1, self.ended)
         self.history.last[:, 1] = arrived / self.slate_size
         page.observation[:, self.layout["last_conversions"].start] = self.history.last[:, 1]
         page.objectives[:, CONVERSION] = arrived
