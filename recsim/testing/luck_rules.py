@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from recsim.simulator import rows_of
 from recsim.streams import Streams
 from recsim.testing.form_rules import not_rows
 from recsim.testing.global_random import seeded_globally
-from recsim.testing.probe import STRANGERS, Probe, first_difference, take, take_parts, unequal
+from recsim.testing.probe import STRANGERS, Probe, first_difference, take_parts, unequal
 from recsim.testing.report import Broken, Untested
 from recsim.users.contract import DeclaresAppeal, HasProfile, ReturnsLater
 
@@ -113,7 +114,7 @@ def rows_are_independent(probe: Probe) -> Broken | None:
     among = list(probe.play(even))
     for turn, other in zip(probe.among_strangers().play(), among, strict=False):
         mine = turn.row % 2 == 0
-        own = replace(turn, row=turn.row[mine], answer=_rows(turn.answer, mine), after=take(turn.after, mine))
+        own = replace(turn, row=turn.row[mine], answer=_rows(turn.answer, mine), after=rows_of(turn.after, mine))
         where = first_difference([own], [other], exact=False)
         if where:
             return Broken(f"{where} depends on who is in the other rows", cause)
@@ -141,7 +142,7 @@ def users_differ_in_luck(probe: Probe) -> Broken | Untested | None:
     turn = probe.turns[0]
     people = Streams.of(probe.seed, STRANGERS + np.arange(len(turn.row) * REPLICAS))
     rows = np.arange(len(turn.row)).repeat(REPLICAS)
-    among_users = _flags(probe, take(turn.before, rows), turn.slate[rows], people)
+    among_users = _flags(probe, rows_of(turn.before, rows), turn.slate[rows], people)
     seeds = [Streams.of(seed, turn.streams.user, turn.streams.session) for seed in range(REPLICAS)]
     among_seeds = np.stack([_flags(probe, turn.before, turn.slate, streams) for streams in seeds], axis=1)
     differ, expected = _differing(among_users.reshape(among_seeds.shape)), _differing(among_seeds)
@@ -210,7 +211,7 @@ def coming_back_is_pure(probe: Probe) -> Broken | Untested | None:
         return Broken(f"come_back wrote to state.{name} of row {row}", "Compute new arrays, or copy first")
     together = take_parts(state) | {"come_back": back}
     for rows in (np.arange(n), *np.arange(min(ALONE, n))[:, None]):
-        again, later = probe.model.come_back(take(given, rows), streams[rows])
+        again, later = probe.model.come_back(rows_of(given, rows), streams[rows])
         expected = {part: None if values is None else values[rows] for part, values in together.items()}
         name, row = unequal(expected, take_parts(later) | {"come_back": again}, exact=False)
         if name:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
 
+from recsim.simulator import rows_of
 from recsim.streams import Streams
-from recsim.testing.probe import STRANGERS, Probe, Turn, take
+from recsim.testing.probe import STRANGERS, Probe, Turn
 from recsim.testing.report import Broken, Untested
 from recsim.users.contract import DeclaresAppeal, Items
 
@@ -80,8 +81,8 @@ def declared_probabilities_are_real(probe: Probe) -> Broken | Untested | None:
     own = np.arange(min(STATES, len(turn.row)))
     rows = own.repeat(REPLICAS)
     people = Streams.of(probe.seed, STRANGERS + np.arange(len(rows)), step=turn.step)
-    answer, _ = probe.model.respond(take(copy.deepcopy(turn.before), rows), turn.slate[rows], people)
-    appeal = model.appeal(take(turn.before, own), turn.slate[own])
+    answer, _ = probe.model.respond(rows_of(copy.deepcopy(turn.before), rows), turn.slate[rows], people)
+    appeal = model.appeal(rows_of(turn.before, own), turn.slate[own])
     choices = model.choice.probabilities(appeal, turn.slate[own])
     declared = [
         ("click", answer.click, choices.click),
@@ -144,7 +145,7 @@ def luck_does_not_depend_on_clicks(probe: Probe) -> Broken | Untested | None:
     if here or not staying.any():
         return here
     slate, streams = probe.slates[1, turn.row[staying]], turn.streams[staying].at(1)
-    later = [_Look(model, take(life.after, staying), slate, streams) for life in lives]
+    later = [_Look(model, rows_of(life.after, staying), slate, streams) for life in lives]
     return _moved(later, turn.row[staying], 1)
 
 

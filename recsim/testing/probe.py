@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim.catalog import Catalog
+from recsim.simulator import rows_of
 from recsim.streams import Streams
 from recsim.users.checks import two_parts
 from recsim.users.contract import HasCalendar, Items, Response, UserModel
@@ -122,7 +123,7 @@ class Probe:
             staying = ~answer.leave
             if not staying.any():
                 return
-            row, streams, state = row[staying], streams[staying], take(after, staying)
+            row, streams, state = row[staying], streams[staying], rows_of(after, staying)
 
     @cached_property
     def turns(self) -> list[Turn]:
@@ -139,11 +140,6 @@ class Probe:
         other.slates = self.slates.copy()
         other.slates[:, 1::2] = self.slates[:, 1::2][::-1, ::-1]
         return other
-
-
-def take(state: Any, rows: Any) -> Any:
-    """The state of some of the users: a mask or row numbers."""
-    return replace(state, **{f.name: getattr(state, f.name)[rows] for f in fields(state)})
 
 
 def first_difference(turns: Sequence[Turn], others: Iterable[Turn], *, exact: bool = True) -> str | None:

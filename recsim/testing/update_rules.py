@@ -11,7 +11,8 @@ from recsim.history import History, ItemFeatures
 from recsim.ledger import Ledger, Page, enter_all
 from recsim.objectives import Objectives
 from recsim.observation import Layout
-from recsim.testing.probe import STEPS, Probe, Turn, take, take_parts, unequal
+from recsim.simulator import rows_of
+from recsim.testing.probe import STEPS, Probe, Turn, take_parts, unequal
 from recsim.testing.report import Broken, Untested
 from recsim.users.contract import HasProfile, UpdatesState
 
@@ -36,7 +37,7 @@ def update_equals_respond(probe: Probe) -> Broken | Untested | None:
         if wrong:
             return wrong
         staying = ~turn.answer.leave
-        state, histories = take(state, staying), [history[staying] for history in histories]
+        state, histories = rows_of(state, staying), [history[staying] for history in histories]
     name, row = unequal(take_parts(probe.turns[0].before), take_parts(model.sample(probe.streams)))
     if name:
         return Broken(
