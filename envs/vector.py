@@ -12,6 +12,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from recsim.envs.world import (
+    Flags,
+    Floats,
     Items,
     Observation,
     World,
@@ -21,9 +23,6 @@ from recsim.envs.world import (
     checked_slate,
     observation_space,
 )
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 
 class SlateVectorEnv(VectorEnv[Observation, Items, NDArray[Any]]):

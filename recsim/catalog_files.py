@@ -30,7 +30,7 @@ from numpy.lib.npyio import NpzFile
 from pyarrow.lib import ArrowException
 
 from recsim.catalog import Catalog
-from recsim.catalog_mapped import MappedCatalog, array_files, write_arrays
+from recsim.catalog_mapped import MappedCatalog, array_files, unreadable, write_arrays
 from recsim.modality import Modality
 
 COMPRESSED, MAPPED = 1, 2
@@ -179,7 +179,7 @@ def _read_table(where: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(where)
     except (ArrowException, OSError) as error:
-        raise ValueError(f"{where} cannot be read ({error}): write or copy the catalogue again.") from error
+        raise unreadable(where, error) from error
 
 
 def _read_modalities(where: Path, names: list[str]) -> dict[str, Modality]:
@@ -195,4 +195,4 @@ def _read_arrays(where: Path) -> dict[str, npt.NDArray[Any]]:
         with where.open("rb") as file, NpzFile(file, allow_pickle=False) as stored:
             return {key: stored[key] for key in stored.files}
     except (BadZipFile, EOFError, OSError, ValueError, zlib.error) as error:
-        raise ValueError(f"{where} cannot be read ({error}): write or copy the catalogue again.") from error
+        raise unreadable(where, error) from error

@@ -81,7 +81,7 @@ class MappedCatalog(Catalog):
             file = pa.BufferReader(pa.py_buffer(self._bytes))
             return pd.read_parquet(file, columns=columns, use_threads=False)  # each thread would keep what it freed
         except (ArrowException, OSError) as error:
-            raise _unreadable(self._path, error) from error
+            raise unreadable(self._path, error) from error
 
 
 def _embedding_file(modality: str) -> str:
@@ -108,7 +108,7 @@ def _map_array(where: Path, kind: type[np.generic], shape: tuple[int | None, ...
     try:
         array = open_memmap(where, mode="r")
     except (EOFError, OSError, ValueError) as error:
-        raise _unreadable(where, error) from error
+        raise unreadable(where, error) from error
     fits = array.ndim == len(shape) and all(
         wanted in (None, size) for wanted, size in zip(shape, array.shape, strict=False)
     )
@@ -126,7 +126,7 @@ def _map_bytes(where: Path) -> npt.NDArray[np.uint8]:
     try:
         return np.asarray(np.memmap(where, np.uint8, mode="r"))
     except (OSError, ValueError) as error:  # an empty file
-        raise _unreadable(where, error) from error
+        raise unreadable(where, error) from error
 
 
 def _check_unit_rows(catalog: Catalog, where: Path) -> None:
@@ -144,5 +144,6 @@ def _check_unit_rows(catalog: Catalog, where: Path) -> None:
                 )
 
 
-def _unreadable(where: Path, error: Exception) -> ValueError:
+def unreadable(where: Path, error: Exception) -> ValueError:
+    """What to raise where a file of a catalogue cannot be read."""
     return ValueError(f"{where} cannot be read ({error}): write or copy the catalogue again.")

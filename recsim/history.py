@@ -42,7 +42,7 @@ class ItemFeatures(NamedTuple):
 
 @dataclass(frozen=True)
 class History:
-    """Running summaries of n sessions, updated in place by `record`.
+    """Running summaries of n sessions, updated in place (`record_row`).
 
     Attributes:
         liked: (n, D + 3) float32, decayed sums over clicked items of taste, price, novelty and 1.
@@ -82,10 +82,6 @@ class History:
         """Begin another session of the users in `rows` (row numbers): likes are remembered, steps begin anew."""
         self.last[rows] = 0
         self.step[rows] = 0
-
-    def record(self, slate: Items, click: Flags, conversion: Flags, items: ItemFeatures) -> None:
-        """Take in n slates ((n, k) int64, -1 an empty position) and what was answered ((n, k) bool)."""
-        _record(slate, click, conversion, items, self.sums)
 
     def observe(
         self, layout: Layout, profile: Floats, horizon: int, *, rows: Items | None = None, out: Floats | None = None
@@ -183,7 +179,7 @@ def _observe(rows: Items, sums: Sums, profile: Floats, horizon: int, out: Floats
 
 @inline_kernel
 def record_row(row: int, slate: Items, click: Flags, conversion: Flags, items: ItemFeatures, sums: Sums) -> None:
-    """`History.record` for one row."""
+    """Take one user's slate, and what was answered, into the sums."""
     k, d = slate.shape[1], items.taste.shape[1]
     one, keep, recent = np.float32(1.0), np.float32(LIKED_MEMORY), np.float32(EXPOSURE_MEMORY)
     share = np.float32((1.0 - EXPOSURE_MEMORY) / k)
@@ -221,9 +217,3 @@ def record_row(row: int, slate: Items, click: Flags, conversion: Flags, items: I
     sums.last[row, 0] = np.float32(clicked / k)
     sums.last[row, 1] = np.float32(converted / k)
     sums.step[row] += 1
-
-
-@row_kernel
-def _record(slate: Items, click: Flags, conversion: Flags, items: ItemFeatures, sums: Sums) -> None:
-    for row in numba.prange(len(slate)):
-        record_row(row, slate, click, conversion, items, sums)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsim.catalog import Catalog
-from recsim.history import EXPOSURE_MEMORY, LIKED_MEMORY, History, ItemFeatures
+from recsim.history import EXPOSURE_MEMORY, LIKED_MEMORY, History, ItemFeatures, record_row
 from recsim.observation import Layout
 
 HORIZON = 12
@@ -46,6 +46,11 @@ class Account:
         return np.concatenate([mean_liked, mean_passed, exposure, category_clicks, scalars, profile])
 
 
+def record(history: History, slate: np.ndarray, click: np.ndarray, conversion: np.ndarray, items: ItemFeatures) -> None:
+    for row in range(len(slate)):
+        record_row(row, slate, click, conversion, items, history.sums)
+
+
 def random_answers(
     catalog: Catalog, n: int, k: int, draw: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -63,7 +68,7 @@ def test_observations_equal_the_account(seed: int, steps: int, k: int) -> None:
     history, items, accounts = History.empty(3, catalog), ItemFeatures.of(catalog), [Account(catalog) for _ in range(3)]
     for _ in range(steps):
         answers = random_answers(catalog, 3, k, draw)
-        history.record(*answers, items)
+        record(history, *answers, items)
         for account, slate, click, conversion in zip(accounts, *answers, strict=True):
             account.record(slate, click, conversion)
     profile = draw.random((3, 2)).astype(np.float32)
@@ -75,7 +80,7 @@ def test_observations_equal_the_account(seed: int, steps: int, k: int) -> None:
 def test_a_first_slate_by_hand(catalog: Catalog) -> None:
     history, layout = History.empty(1, catalog), Layout.of(catalog)
     click = np.array([[False, True, False, False]])
-    history.record(np.array([[2, 5, -1, 9]]), click, np.zeros((1, 4), bool), ItemFeatures.of(catalog))
+    record(history, np.array([[2, 5, -1, 9]]), click, np.zeros((1, 4), bool), ItemFeatures.of(catalog))
     observation = history.observe(layout, np.zeros((1, 0), np.float32), HORIZON)
     taste = catalog.taste
     np.testing.assert_allclose(layout.read(observation, "liked")[0], taste[5] / 2, atol=1e-7)
@@ -95,9 +100,9 @@ def test_rows_do_not_touch_each_other(catalog: Catalog) -> None:
     together, alone = History.empty(8, catalog), [History.empty(1, catalog) for _ in range(8)]
     for _ in range(5):
         answers = random_answers(catalog, 8, 6, draw)
-        together.record(*answers, items)
+        record(together, *answers, items)
         for row, history in enumerate(alone):
-            history.record(*(part[[row]] for part in answers), items)
+            record(history, *(part[[row]] for part in answers), items)
     observation = together.observe(layout, profile, HORIZON)
     for row, history in enumerate(alone):
         assert np.array_equal(history.observe(layout, profile[:1], HORIZON)[0], observation[row])
@@ -107,7 +112,7 @@ def test_clear_forgets_some_sessions(catalog: Catalog) -> None:
     draw = np.random.Generator(np.random.Philox(5))
     history, layout, profile = History.empty(4, catalog), Layout.of(catalog, 1), np.ones((4, 1), np.float32)
     for _ in range(3):
-        history.record(*random_answers(catalog, 4, 6, draw), ItemFeatures.of(catalog))
+        record(history, *random_answers(catalog, 4, 6, draw), ItemFeatures.of(catalog))
     before = history.observe(layout, profile, HORIZON)
     history.clear(np.array([1, 3]))
     after = history.observe(layout, profile, HORIZON)
@@ -120,10 +125,10 @@ def test_clear_forgets_some_sessions(catalog: Catalog) -> None:
 def test_indexing_copies(catalog: Catalog) -> None:
     draw = np.random.Generator(np.random.Philox(5))
     history, items = History.empty(4, catalog), ItemFeatures.of(catalog)
-    history.record(*random_answers(catalog, 4, 6, draw), items)
+    record(history, *random_answers(catalog, 4, 6, draw), items)
     part = history[np.array([True, False, True, False])]
     kept = history.liked.copy()
-    part.record(*random_answers(catalog, 2, 6, draw), items)
+    record(part, *random_answers(catalog, 2, 6, draw), items)
     assert part.step.tolist() == [2, 2]
     assert history.step.tolist() == [1, 1, 1, 1]
     assert np.array_equal(history.liked, kept)
