@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +15,29 @@ from safetensors.numpy import save_file
 from recsim.catalog import Catalog
 from recsim.files import write_whole
 
-Floats = NDArray[np.float64]
 
+def save_arrays(
+    path: Path,
+    kind: str,
+    arrays: Mapping[str, NDArray[Any]],
+    catalog: Catalog,
+    options: Mapping[str, Any] | None = None,
+) -> None:
+    """Write arrays under a temporary name, then rename; their kind, catalogue and options go into the metadata.
 
-def save_arrays(path: Path, kind: str, arrays: Mapping[str, Floats], catalog: Catalog) -> None:
-    """Write arrays under a temporary name, then rename; their kind and catalogue go into the metadata."""
+    Args:
+        path: the file.
+        kind: what the agent is.
+        arrays: its numbers.
+        catalog: whose items it ranks.
+        options: what else is needed to build it again, as JSON.
+    """
     contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
-    about = {"kind": kind, **identity(catalog)}
+    about = {"kind": kind, "options": json.dumps(dict(options or {})), **identity(catalog)}
     write_whole(path, lambda temporary: save_file(contiguous, temporary, metadata=about))
 
 
-def load_arrays(path: Path, kind: str, catalog: Catalog) -> dict[str, Floats]:
+def load_arrays(path: Path, kind: str, catalog: Catalog) -> dict[str, NDArray[Any]]:
     """Arrays of a file written by `save_arrays`.
 
     Args:
@@ -47,6 +61,13 @@ def load_arrays(path: Path, kind: str, catalog: Catalog) -> dict[str, Floats]:
         raise ValueError(f"{path} holds a {about.get('kind')}, but a {kind} is needed; choose the matching file.")
     check_identity(path, about, catalog)
     return arrays
+
+
+def load_options(path: Path) -> dict[str, Any]:
+    """The options of a file written by `save_arrays`; read its arrays first, which checks the file."""
+    with safe_open(path, framework="numpy") as file:
+        options: dict[str, Any] = json.loads(file.metadata()["options"])
+    return options
 
 
 def identity(catalog: Catalog) -> dict[str, str]:

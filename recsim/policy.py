@@ -35,10 +35,12 @@ class Decision:
         slate: (n, k) int64, item numbers without repeats.
         step_log_prob: (n, k) float64, log-probability of each item given the items above it; 0 for a deterministic
             policy.
+        exact: whether the probabilities are exact, or estimated by Monte Carlo.
     """
 
     slate: Items
     step_log_prob: Floats
+    exact: bool = True
 
     @property
     def log_prob(self) -> Floats:
