@@ -87,6 +87,24 @@ class SlateVecEnv(VecEnv):
             infos[row] = {"terminal_observation": last, "TimeLimit.truncated": bool(truncated[row])}
         return observation, reward, ended, infos
 
+    @property
+    def position_reward(self) -> Floats:
+        """(n, k) float64, what each position of the last slates added to the last rewards; late conversions nothing.
+
+        Raises:
+            RuntimeError: before the first step.
+        """
+        simulator, vector = self.simulator, self.env.unwrapped
+        assert isinstance(vector, SlateVectorEnv)
+        step = vector.last_step
+        if step is None:
+            raise RuntimeError("position_reward before step: nothing has been earned yet. Call reset and step first.")
+        response = step.response
+        prompt = response.conversion if response.delay is None else response.conversion & (response.delay == 0)
+        worth = simulator.objectives.per_position(response.click, prompt, step.slate, simulator.catalog)
+        rewards: Floats = worth @ simulator.objectives.weights
+        return rewards
+
     def close(self) -> None:
         """Nothing to release."""
 

@@ -66,6 +66,7 @@ class SlateEnv(gymnasium.Env[Observation, Items]):
         Args:
             seed: from now on the users of the world with this seed, from user 0.
             options: {"user": u} goes to user u instead; then come u + 1, u + 2, …
+                {"snapshot": simulator.snapshot()} goes on where that was taken instead.
         """
         super().reset(seed=seed)
         observation = begin(self.simulator, 1, seed, options)[0]

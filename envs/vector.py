@@ -23,6 +23,7 @@ from recsim.envs.world import (
     checked_slate,
     observation_space,
 )
+from recsim.simulator import Step
 
 
 class SlateVectorEnv(VectorEnv[Observation, Items, NDArray[Any]]):
@@ -38,6 +39,7 @@ class SlateVectorEnv(VectorEnv[Observation, Items, NDArray[Any]]):
         simulator: the core.
         keeps_final_state: whether `final_state` is kept, which costs a copy of the state at every step.
         final_state: hidden state of all rows at the end of the last step in which a session ended, before renewal.
+        last_step: what the last step gave, before renewal; None before it.
     """
 
     metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
@@ -52,6 +54,7 @@ class SlateVectorEnv(VectorEnv[Observation, Items, NDArray[Any]]):
         self.num_envs = num_envs
         self.simulator = build_simulator(**world)
         self.keeps_final_state, self.final_state = False, None
+        self.last_step: Step | None = None
         self.single_observation_space = observation_space(self.simulator)
         self.single_action_space = action_space(self.simulator)
         self._shape = (num_envs, self.simulator.slate_size)
@@ -74,6 +77,7 @@ class SlateVectorEnv(VectorEnv[Observation, Items, NDArray[Any]]):
         Args:
             seed: from now on the users of the world with this one seed, from users 0..n-1.
             options: {"user": u} goes to users u..u+n-1 instead.
+                {"snapshot": simulator.snapshot()} goes on where that was taken instead.
         """
         super().reset(seed=seed)
         return begin(self.simulator, self.num_envs, seed, options), {}
@@ -86,6 +90,7 @@ class SlateVectorEnv(VectorEnv[Observation, Items, NDArray[Any]]):
             ValueError: if a row is no slate of the catalogue; nothing has changed then.
         """
         step = self.simulator.step(checked_slate(actions, self._shape), least=0)
+        self.last_step = step
         infos: dict[str, Any] = {"objectives": step.objectives, "_objectives": np.ones(self.num_envs, bool)}
         observation, ended = step.observation, step.terminated | step.truncated
         if ended.any():

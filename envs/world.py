@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from recsim.catalog import Catalog, load_catalog
 from recsim.objectives import Objectives
-from recsim.observation import Layout
+from recsim.observation import RECENT, Layout
 from recsim.simulator import Simulator
 from recsim.slates import as_array
 from recsim.users import make_users
@@ -37,6 +37,7 @@ class World(TypedDict, total=False):
         slate_size: k. Default 10.
         horizon: most slates in a session. Default 30.
         sessions: most sessions of a user; above 1, users come back if their model says so. Default 1.
+        recent: how many of the last clicked and bought items' numbers end every observation. Default 0.
         objectives: weights of the reward by objective, or `Objectives`; weights left out keep their defaults.
         seed: decides the items' hidden side, and the users until `reset(seed=...)` says otherwise. Default 0.
     """
@@ -47,6 +48,7 @@ class World(TypedDict, total=False):
     slate_size: int
     horizon: int
     sessions: int
+    recent: int
     objectives: Mapping[str, float] | Objectives | None
     seed: int
 
@@ -59,6 +61,7 @@ def build_simulator(
     slate_size: int = 10,
     horizon: int = 30,
     sessions: int = 1,
+    recent: int = 0,
     objectives: Mapping[str, float] | Objectives | None = None,
     seed: int = 0,
 ) -> Simulator:
@@ -75,6 +78,7 @@ def build_simulator(
         slate_size=slate_size,
         horizon=horizon,
         sessions=sessions,
+        recent=recent,
         objectives=_weighted(objectives),
         seed=seed,
     )
@@ -123,15 +127,22 @@ def observation_space(simulator: Simulator) -> Box[np.float32]:
     if "day" in layout.columns:
         bounds["day"] = (0.0, ANY)
     bounds["liked_price"] = (min(float(price.min()), 0.0), max(float(price.max()), 0.0))
+    exact = {"profile", *RECENT}
+    bounds |= {name: (-1.0, len(simulator.catalog) - 1.0) for name in RECENT if name in layout.columns}
     for name, (least, most) in bounds.items():
-        slack = 0.0 if name == "profile" else SLACK
+        slack = 0.0 if name in exact else SLACK
         low[layout[name]], high[layout[name]] = least - slack, most + slack
     return ObservationSpace(low, high, simulator.catalog, layout)
 
 
 def begin(simulator: Simulator, n: int, seed: int | None, options: Mapping[str, Any] | None) -> Observation:
-    """New sessions in all n rows, as the environments' `reset` describes: (n, d) observations."""
-    user = _first_user(options)
+    """New sessions in all n rows, or those of a snapshot, as `reset` describes: (n, d) observations."""
+    user, snapshot = _first_user(options), (options or {}).get("snapshot")
+    if snapshot is not None:
+        rows = len(snapshot["ended"])
+        if rows != n:
+            raise ValueError(f"the snapshot has {rows} rows and the environment {n}; make it with as many.")
+        return simulator.restore(snapshot)
     if seed is None and user is None and simulator.n:
         return simulator.renew(np.ones(n, bool))
     if seed is not None:
@@ -162,8 +173,10 @@ def _weighted(objectives: Mapping[str, float] | Objectives | None) -> Objectives
 
 def _first_user(options: Mapping[str, Any] | None) -> int | None:
     for name in options or {}:
-        if name != "user":
-            raise ValueError(f"reset has no option {name!r}; the only one is 'user', the number of the first user.")
+        if name not in ("user", "snapshot"):
+            raise ValueError(
+                f"reset has no option {name!r}; there are 'user', the number of the first user, and 'snapshot'."
+            )
     user = (options or {}).get("user")
     if user is not None and (isinstance(user, bool) or not isinstance(user, int | np.integer) or user < 0):
         raise ValueError(f"option 'user' of reset is {user!r}; it is a whole number from 0 up.")

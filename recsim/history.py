@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim.catalog import Catalog
-from recsim.jit import frozen, inline_kernel, row_kernel, shrink
+from recsim.jit import frozen, inline_kernel, kernel, row_kernel, shrink
 from recsim.observation import Layout
 
 Floats = NDArray[np.float32]
@@ -42,7 +42,7 @@ class ItemFeatures(NamedTuple):
 
 @dataclass(frozen=True)
 class History:
-    """Running summaries of n sessions, updated in place (`record_row`).
+    """Running summaries of n sessions, updated in place (`record_row`), and their last items (`remember`).
 
     Attributes:
         liked: (n, D + 3) float32, decayed sums over clicked items of taste, price, novelty and 1.
@@ -52,6 +52,8 @@ class History:
         clicks: (n,) float32, clicks so far.
         last: (n, 2) float32, clicks on the last slate and conversions that came with it, over the slate size.
         step: (n,) int64, slates answered so far.
+        clicked: (n, h) int64, the last h items clicked, newest first, -1 where there were fewer.
+        bought: (n, h) int64, the same of conversions, which are bought when they arrive.
     """
 
     liked: Floats
@@ -61,14 +63,17 @@ class History:
     clicks: Floats
     last: Floats
     step: Items
+    clicked: Items
+    bought: Items
 
     @classmethod
-    def empty(cls, n: int, catalog: Catalog) -> History:
-        """Histories of n sessions before their first slate."""
+    def empty(cls, n: int, catalog: Catalog, recent: int = 0) -> History:
+        """Histories of n sessions before their first slate, to remember the last `recent` items."""
         taste, categories = int(catalog.offsets[-1]), len(catalog.categories)
         sizes: tuple[tuple[int, ...], ...] = ((taste + 3,), (taste + 1,), (categories,), (categories,), (), (2,))
         liked, passed, exposure, category_clicks, clicks, last = (np.zeros((n, *size), np.float32) for size in sizes)
-        return cls(liked, passed, exposure, category_clicks, clicks, last, np.zeros(n, np.int64))
+        none = np.full((2, n, recent), -1, np.int64)
+        return cls(liked, passed, exposure, category_clicks, clicks, last, np.zeros(n, np.int64), *none)
 
     def __getitem__(self, rows: Any) -> History:
         """A copy of some of the sessions."""
@@ -77,6 +82,7 @@ class History:
     def clear(self, rows: Items) -> None:
         """Forget the users in `rows` (row numbers)."""
         _clear(rows, self.sums)
+        self.clicked[rows] = self.bought[rows] = -1
 
     def restart(self, rows: Items) -> None:
         """Begin another session of the users in `rows` (row numbers): likes are remembered, steps begin anew."""
@@ -86,7 +92,10 @@ class History:
     def observe(
         self, layout: Layout, profile: Floats, horizon: int, *, rows: Items | None = None, out: Floats | None = None
     ) -> Floats:
-        """(n, d) float32, the observations described in `Layout`: a new array, or `out` with only `rows` written."""
+        """(n, d) float32, what `Layout` describes: a new array, or `out` with only `rows` written.
+
+        The columns of the day and of recent items are left to the simulator.
+        """
         if out is None:
             out = np.empty((len(self.step), layout.size), np.float32)
         rows = np.arange(len(out)) if rows is None else rows
@@ -135,6 +144,15 @@ def clear_row(row: int, sums: Sums) -> None:
     sums.last[row][:] = 0.0
     sums.clicks[row] = 0.0
     sums.step[row] = 0
+
+
+@kernel
+def remember(row: Items, item: Items, recent: Items) -> None:
+    """Put events, oldest first, of users `row` (e,) with items `item` (e,) at the front of their `recent` (n, h)."""
+    for event in range(len(row)):
+        for place in range(recent.shape[1] - 1, 0, -1):
+            recent[row[event], place] = recent[row[event], place - 1]
+        recent[row[event], 0] = item[event]
 
 
 @row_kernel

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from recsim.catalog import Catalog
-from recsim.history import History, ItemFeatures
+from recsim.history import History, ItemFeatures, remember
 from recsim.late_conversions import LateConversions
 from recsim.ledger import Ledger, Page, enter_all
 from recsim.objectives import CONVERSION, Objectives
-from recsim.observation import Layout
+from recsim.observation import RECENT, Layout
 from recsim.slates import shown_once
 from recsim.streams import Streams
 from recsim.users.checks import check_state, checked_profile, checked_response, checked_return, two_parts
@@ -68,6 +69,7 @@ class Simulator:
         slate_size: k.
         horizon: most slates in a session.
         sessions: most sessions of a user.
+        recent: h, how many of the last clicked and bought items are observed.
         seed: seed of all draws.
         born: (m,) float32, the day on which each item appears, or None where all are there from the start.
         layout: where each feature stands in an observation.
@@ -86,14 +88,16 @@ class Simulator:
         slate_size: int = 10,
         horizon: int = 30,
         sessions: int = 1,
+        recent: int = 0,
         objectives: Objectives | None = None,
         seed: int = 0,
     ) -> None:
         """A simulator without users yet; call `reset`.
 
         Raises:
-            ValueError: if the slate is empty or larger than the catalogue, the horizon or the sessions are below 1, or
-                what the user model samples is no state or profile of a user.
+            ValueError: if the slate is empty or larger than the catalogue, the horizon or the sessions are below 1,
+                `recent` is below 0 or above 0 with too many items (`Layout.of`), or what the user model samples is no
+                state or profile of a user.
             TypeError: if that state is no dataclass of arrays, or there are to be several sessions of users who never
                 come back (the model has no `come_back`).
         """
@@ -110,6 +114,7 @@ class Simulator:
             )
         self.catalog, self.users, self.objectives = catalog, users, objectives or Objectives()
         self.slate_size, self.horizon, self.sessions, self.seed = slate_size, horizon, sessions, seed
+        self.recent = recent
         self._items = ItemFeatures.of(catalog)
         self._teller = users if isinstance(users, HasProfile) else None
         self._updater = users if isinstance(users, UpdatesState) else None
@@ -119,7 +124,7 @@ class Simulator:
         self._profile_size: int | None = None
         _, told = self._sampled(Streams.of(seed, 1))
         self._profile_size = told.shape[1]
-        self.layout = Layout.of(catalog, self._profile_size, day=self._calendar is not None)
+        self.layout = Layout.of(catalog, self._profile_size, day=self._calendar is not None, recent=recent)
 
     @property
     def n(self) -> int:
@@ -153,7 +158,7 @@ class Simulator:
         self._state, self.profile = self._sampled(streams)
         self._lent = False  # once handed out, a state is copied before it changes
         self.streams, self._stride, self._first_session = streams, int(np.ptp(streams.user)) + 1, streams.session
-        self.history = History.empty(n, self.catalog)
+        self.history = History.empty(n, self.catalog, self.recent)
         self.ended = np.zeros(n, bool)
         self._late: LateConversions | None = None
         return self._observe()
@@ -184,7 +189,11 @@ class Simulator:
         last = self.history.step >= self.horizon
         self.ended = response.leave | last
         if response.delay is not None or self._late:
-            page = self._postponed(response, page)
+            page = self._postponed(response, shown, page)
+        elif self.recent:
+            remember(*_marked(response.conversion, shown), self.history.bought)
+        if self.recent:
+            remember(*_marked(response.click, shown), self.history.clicked)
         self.streams = self.streams.at(self.history.step)
         return Step(
             self._told(page.observation),
@@ -296,16 +305,62 @@ class Simulator:
 
         return replay(self, session, slates)
 
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Everything that the running sessions are, as named arrays: what `restore` needs to go on from here.
+
+        Raises:
+            RuntimeError: before `reset`.
+        """
+        if not self._stride:
+            raise RuntimeError("snapshot before reset: there are no users yet. Call reset first.")
+        arrays = {"stride": np.array(self._stride), "first_session": self._first_session}
+        arrays |= {"profile": self.profile, "ended": self.ended}
+        if self._late:
+            arrays["late"] = self._late.under_way
+        for name, part in (("streams", self.streams), ("history", self.history), ("state", self._state)):
+            arrays |= {f"{name}.{f.name}": np.asarray(getattr(part, f.name)) for f in fields(part)}
+        return {name: array.copy() for name, array in arrays.items()}
+
+    def restore(self, snapshot: Mapping[str, NDArray[Any]]) -> Observation:
+        """Go on where `snapshot` was taken, in a simulator of the same world: (n, d) float32 observations.
+
+        Raises:
+            ValueError: if the snapshot is of another world: an array is missing, or has another shape or type.
+        """
+        before = self.__dict__.copy()
+        try:
+            self._take(snapshot)
+        except ValueError:
+            self.__dict__ = before
+            raise
+        return self._observe()
+
+    def _take(self, snapshot: Mapping[str, NDArray[Any]]) -> None:
+        """Begin sessions of as many users, then put the arrays of a snapshot in the place of theirs."""
+        self.reset(len(np.atleast_1d(snapshot.get("ended", 0))))
+        if "late" in snapshot:
+            self._late = LateConversions(self.n, snapshot["late"])
+        self._state = _all_taken(snapshot, "state", self._state)
+        self.history = _all_taken(snapshot, "history", self.history)
+        streams = _all_taken(snapshot, "streams", self.streams)
+        self.seed, self.streams = int(streams.seed), replace(streams, seed=np.uint64(streams.seed))
+        self._stride = int(_taken(snapshot, "stride", self._stride))
+        self._first_session = _taken(snapshot, "first_session", self._first_session)
+        self.profile, self.ended = (_taken(snapshot, name, getattr(self, name)) for name in ("profile", "ended"))
+
     def _observe(self, rows: Items | None = None, observation: Observation | None = None) -> Observation:
         """(n, d), new, or `observation` with only some rows written."""
         seen = self.history.observe(self.layout, self.profile, self.horizon, rows=rows, out=observation)
         return self._told(seen, rows)
 
     def _told(self, observation: Observation, rows: Items | None = None) -> Observation:
-        """The observation with the day, where there is a calendar."""
+        """The observation with the day, where there is a calendar, and with recent items, where they are remembered."""
+        changed = slice(None) if rows is None else rows
         if self._calendar:
-            changed = slice(None) if rows is None else rows
             observation[changed, self.layout["day"].start] = self._calendar.now(self._state)[changed]
+        if self.recent:
+            for name in RECENT:
+                observation[changed, self.layout[name]] = getattr(self.history, name)[changed]
         return observation
 
     def _replace(self, rows: Items) -> None:
@@ -348,10 +403,13 @@ class Simulator:
         if self._late:
             self._late.clear(rows)
 
-    def _postponed(self, response: Response, page: Page) -> Page:
+    def _postponed(self, response: Response, shown: Items, page: Page) -> Page:
         """The page with conversions in the steps in which they arrive."""
-        self._late = self._late or LateConversions(self.n, self.horizon)
-        arrived = self._late.arrived(response, self.history.step - 1, self.ended)
+        self._late = self._late or LateConversions(self.n)
+        row, item = self._late.arrived(response, shown, self.history.step - 1, self.ended)
+        if self.recent:
+            remember(row, item, self.history.bought)
+        arrived = np.bincount(row, minlength=self.n)
         self.history.last[:, 1] = arrived / self.slate_size
         page.observation[:, self.layout["last_conversions"].start] = self.history.last[:, 1]
         page.objectives[:, CONVERSION] = arrived
@@ -404,6 +462,12 @@ class Simulator:
         return shown
 
 
+def _marked(flag: Flags, shown: Items) -> tuple[Items, Items]:
+    """The rows and the items of `shown` (n, k) where `flag` (n, k), row by row from the top."""
+    row, position = np.nonzero(flag)
+    return row, shown[row, position]
+
+
 def declared(users: UserModel[Any]) -> DeclaresAppeal:
     """The same user model, known to declare its probabilities.
 
@@ -416,6 +480,25 @@ def declared(users: UserModel[Any]) -> DeclaresAppeal:
             "give it a method appeal(state, items) and an attribute choice."
         )
     return users
+
+
+def _all_taken(snapshot: Mapping[str, NDArray[Any]], name: str, fresh: Any) -> Any:
+    """A dataclass like `fresh` with the arrays of a snapshot."""
+    return replace(
+        fresh, **{f.name: _taken(snapshot, f"{name}.{f.name}", getattr(fresh, f.name)) for f in fields(fresh)}
+    )
+
+
+def _taken(snapshot: Mapping[str, NDArray[Any]], name: str, fresh: Any) -> NDArray[Any]:
+    """A copy of an array of a snapshot, of the shape of a fresh one."""
+    given, needed = snapshot.get(name), np.shape(fresh)
+    if given is None or given.shape != needed:
+        found = "is missing" if given is None else f"has shape {given.shape} and {needed} is needed"
+        raise ValueError(
+            f"array {name!r} of the snapshot {found}: it was taken in another world. "
+            "Restore it in a simulator made with the same arguments."
+        )
+    return given.copy()
 
 
 def rows_of(state: Any, rows: NDArray[Any]) -> Any:

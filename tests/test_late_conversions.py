@@ -97,6 +97,7 @@ def test_an_answer_without_delay_comes_at_once_even_among_late_ones(catalog: Cat
 def test_the_longest_delay_ends_with_the_session(catalog: Catalog, kind: type[np.integer[Any]]) -> None:
     longest = np.full((2, K), np.iinfo(kind).max, kind)
     assert arrivals(Simulator(catalog, Shop(delay=longest), slate_size=K, horizon=3), 3) == [0, 0, 3]
+    assert arrivals(Simulator(catalog, Shop(delay=longest), slate_size=K, horizon=300), 3) == [0, 0, 0]
 
 
 def test_a_session_earns_the_same_with_and_without_delay(catalog: Catalog) -> None:

@@ -62,7 +62,7 @@ def world(catalog: Catalog, choice: str, constants: dict[str, Any] = EVERYTHING,
     assert isinstance(users, UpdatesState)
     assert not isinstance(Pure(users), UpdatesState)
     model = Pure(users) if pure else users
-    return Simulator(catalog, model, slate_size=K, horizon=6, sessions=2, seed=3)
+    return Simulator(catalog, model, slate_size=K, horizon=6, sessions=2, recent=3, seed=3)
 
 
 def slates(catalog: Catalog, steps: int = STEPS) -> np.ndarray:

@@ -187,7 +187,7 @@ def test_wrong_users(env: SlateEnv, user: Any) -> None:
 def test_unknown_options(env: SlateEnv) -> None:
     env.reset(options={})
     env.reset(options=None)
-    with pytest.raises(ValueError, match="reset has no option 'users'; the only one is 'user'"):
+    with pytest.raises(ValueError, match="reset has no option 'users'; there are 'user'"):
         env.reset(options={"users": 3})
 
 

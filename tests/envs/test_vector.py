@@ -222,5 +222,5 @@ def test_step_before_reset(env: SlateVectorEnv, slates: np.ndarray) -> None:
 
 
 def test_unknown_options(env: SlateVectorEnv) -> None:
-    with pytest.raises(ValueError, match="reset has no option 'reset_mask'; the only one is 'user'"):
+    with pytest.raises(ValueError, match="reset has no option 'reset_mask'; there are 'user'"):
         env.reset(options={"reset_mask": np.ones(N, bool)})
