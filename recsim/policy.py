@@ -8,12 +8,13 @@ with probability softmax(score / temperature) among those left (Plackett 1975; d
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from recsim import diverse
 from recsim.catalog import Catalog
 from recsim.jit import allocating_row_kernel, inline_kernel
 from recsim.observation import Layout
@@ -78,16 +79,30 @@ class Scorer(Protocol):
         ...
 
 
+@runtime_checkable
+class DiverseScorer(Scorer, Protocol):
+    """A scorer that also varies its slates: items lose by every item of their category above (`recsim.diverse`)."""
+
+    @property
+    def category(self) -> Items:
+        """(m,) int64, categories of the items."""
+        ...
+
+    def discount(self, observation: Observation) -> Floats:
+        """(n,) float64, score lost per item of the same category above."""
+        ...
+
+
 @dataclass(frozen=True)
 class Ranking:
     """Show the items that a scorer likes.
 
     Attributes:
         name: what logs and reports call it.
-        scorer: scores every item.
+        scorer: scores every item; a `DiverseScorer` varies the slates, too.
         slate_size: k.
         temperature: 0 shows the k highest scores, best first, ties to the lower item number; above 0 it draws from
-            Plackett-Luce over scores / temperature.
+            Plackett-Luce over scores / temperature, with the discount of a diverse scorer / temperature.
     """
 
     name: str
@@ -103,22 +118,37 @@ class Ranking:
         """Slates (n, k) and their step-wise log-propensities; draws are keyed by item, one lane each."""
         scores = self._scores(observation)
         if self.temperature == 0.0:
-            slate = top_k(scores, self.slate_size)
+            slate = self._best(observation, scores)
             return Decision(slate, np.zeros(slate.shape))
-        slate = plackett_luce_sample(scores / self.temperature, self.slate_size, streams)
-        return Decision(slate, plackett_luce_log_prob(scores / self.temperature, slate))
+        logits = scores / self.temperature
+        if isinstance(self.scorer, DiverseScorer):
+            discount = self.scorer.discount(observation) / self.temperature
+            unit = streams.uniform("policy", 2 * self.slate_size).reshape(len(scores), -1, 2)
+            slate = diverse.sample(logits, discount, self.scorer.category, unit)
+            return Decision(slate, diverse.log_prob(logits, discount, self.scorer.category, slate))
+        slate = plackett_luce_sample(logits, self.slate_size, streams)
+        return Decision(slate, plackett_luce_log_prob(logits, slate))
 
     def step_log_prob(self, observation: Observation, slate: Items) -> Floats:
         """(n, k) float64; deterministic: 0 as long as a slate agrees with it from the top, -inf from there on."""
         scores = self._scores(observation)
         if self.temperature == 0.0:
-            return certain_log_prob(top_k(scores, self.slate_size), slate)
-        return plackett_luce_log_prob(scores / self.temperature, np.ascontiguousarray(slate))
+            return certain_log_prob(self._best(observation, scores), slate)
+        logits = scores / self.temperature
+        if isinstance(self.scorer, DiverseScorer):
+            discount = self.scorer.discount(observation) / self.temperature
+            return diverse.log_prob(logits, discount, self.scorer.category, checked_slates(logits, slate))
+        return plackett_luce_log_prob(logits, slate)
 
     def log_prob(self, observation: Observation, slate: Items) -> Floats:
         """(n,) float64, joint log-probability."""
         total: Floats = self.step_log_prob(observation, slate).sum(axis=1)
         return total
+
+    def _best(self, observation: Observation, scores: Floats) -> Items:
+        if isinstance(self.scorer, DiverseScorer):
+            return diverse.best(scores, self.scorer.discount(observation), self.scorer.category, self.slate_size)
+        return top_k(scores, self.slate_size)
 
     def _scores(self, observation: Observation) -> Floats:
         scores = np.ascontiguousarray(self.scorer.scores(observation), np.float64)
@@ -170,11 +200,30 @@ class ThereAlready:
         return np.where(there, self.scorer.scores(observation), _NEVER)
 
 
+@dataclass(frozen=True)
+class DiverseThereAlready(ThereAlready):
+    """The same for a scorer that varies its slates."""
+
+    scorer: DiverseScorer
+
+    @property
+    def category(self) -> Items:
+        """(m,) int64."""
+        return self.scorer.category
+
+    def discount(self, observation: Observation) -> Floats:
+        """(n,) float64."""
+        return self.scorer.discount(observation)
+
+
 def only_there(ranking: Ranking, born: NDArray[np.float32] | None, layout: Layout) -> Ranking:
     """The same ranking, which shows only what has appeared, in a world with birthdays (`Simulator.born`)."""
     if born is None:
         return ranking
-    return replace(ranking, scorer=ThereAlready(ranking.scorer, born, layout["day"].start))
+    scorer, day = ranking.scorer, layout["day"].start
+    if isinstance(scorer, DiverseScorer):
+        return replace(ranking, scorer=DiverseThereAlready(scorer, born, day))
+    return replace(ranking, scorer=ThereAlready(scorer, born, day))
 
 
 def uniform(catalog: Catalog, slate_size: int) -> Ranking:
@@ -235,6 +284,18 @@ def plackett_luce_log_prob(logits: Floats, slate: Items) -> Floats:
     >>> plackett_luce_log_prob(np.log([[1.0, 2.0, 3.0]]), np.array([[2, 0]])).round(6).tolist()  # log 3/6, log 1/3
     [[-0.693147, -1.098612]]
     """
+    slate = checked_slates(logits, slate)
+    out = np.empty(slate.shape)
+    _plackett_luce_log_prob(np.ascontiguousarray(logits), slate, out)
+    return out
+
+
+def checked_slates(logits: Floats, slate: Items) -> Items:
+    """The slates (n, k), contiguous.
+
+    Raises:
+        ValueError: if a slate has an item twice, an empty position or an item that does not exist.
+    """
     if slate.ndim != 2 or len(slate) != len(logits):
         raise ValueError(
             f"slates have shape {slate.shape}; for {len(logits)} rows of logits ({len(logits)}, k) is needed."
@@ -250,9 +311,7 @@ def plackett_luce_log_prob(logits: Floats, slate: Items) -> Floats:
         raise ValueError(
             f"row {row} is the slate {slate[row].tolist()}; it needs distinct items 0 to {logits.shape[1] - 1}."
         )
-    out = np.empty(slate.shape)
-    _plackett_luce_log_prob(np.ascontiguousarray(logits), np.ascontiguousarray(slate), out)
-    return out
+    return np.ascontiguousarray(slate)
 
 
 def check_size(scores: Floats, k: int) -> None:

@@ -1,4 +1,4 @@
-"""Checks for plug-in authors: does a user model keep the rules that the simulator, logs and oracles build on?"""
+"""Checks for plug-in authors: does a user model, or a policy, keep the rules that everything else builds on?"""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from recsim.catalog import Catalog
+from recsim.policy import Policy
+from recsim.simulator import Simulator
+from recsim.testing.policy_probe import PolicyProbe
+from recsim.testing.policy_rules import POLICY_RULES
 from recsim.testing.probe import Probe
 from recsim.testing.report import BrokenRules, Check, Report
-from recsim.testing.rules import RULES, tried
+from recsim.testing.rules import RULES
+from recsim.testing.trying import tried
 from recsim.users import UserModel, make_users
 
-__all__ = ["RULES", "BrokenRules", "Check", "Report", "check_user_model"]
+__all__ = ["POLICY_RULES", "RULES", "BrokenRules", "Check", "Report", "check_policy", "check_user_model"]
 
 LEAST_USERS = 16
 
@@ -60,7 +65,34 @@ def check_user_model(
         return make_users(users(items, **(options or {})), items)  # type: ignore[operator]
 
     probe = Probe(make(), None if ready else make, items, slate_size=slate_size, n_users=n_users, seed=seed)
-    report = Report(name, tried(probe))
+    return _sound(Report(name, tried(RULES, probe, "model")))
+
+
+def check_policy(policy: Policy, simulator: Simulator, *, seed: int = 0) -> Report:
+    """The report on a policy that keeps every rule; one line is a whole test.
+
+    What its propensities say is compared with what it shows by enumerating all slates, so choose a small catalogue:
+    8 items in slates of 3 have 336. Where there are more than `policy_probe.MOST_SLATES`, these rules are skipped, as
+    they are where propensities are estimates (`Decision.exact`). Oracles, who see the state of the simulator's users,
+    are asked about these only, as they stand there.
+
+    >>> from recsim.policy import uniform
+    >>> items = Catalog.synthetic(n_items=8, n_categories=3)
+    >>> check_policy(uniform(items, 3), Simulator(items, make_users("news", items), slate_size=3)).ok
+    True
+
+    Args:
+        policy: what is checked.
+        simulator: whose users it serves; its running sessions are replaced.
+        seed: of the luck and the slates with which it is tried, beside those of its sessions.
+
+    Raises:
+        BrokenRules: an `AssertionError`, if a rule fails; it names all that do, with place and likely cause.
+    """
+    return _sound(Report(policy.name, tried(POLICY_RULES, PolicyProbe(policy, simulator, seed), "policy")))
+
+
+def _sound(report: Report) -> Report:
     if not report.ok:
         raise BrokenRules(report)
     return report

@@ -1,4 +1,4 @@
-"""What checking a user model found: one `Check` a rule."""
+"""What checking a user model or a policy found: one `Check` a rule."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Outcome = Literal["passed", "failed", "skipped"]
 
 @dataclass(frozen=True)
 class Check:
-    """One rule and how the model stands to it.
+    """One rule and how the model or the policy stands to it.
 
     Attributes:
         rule: its name.
@@ -27,7 +27,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """All rules for one user model.
+    """All rules for one user model or policy.
 
     Attributes:
         model: what it is called.
@@ -59,7 +59,7 @@ class Report:
 
 
 class BrokenRules(AssertionError):
-    """A user model breaks rules.
+    """A user model or a policy breaks rules.
 
     Attributes:
         report: on all rules.
