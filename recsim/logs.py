@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +14,7 @@ from recsim.policy import Policy
 from recsim.rollout import Progress, batches, user_numbers, visits
 from recsim.simulator import Simulator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 had no `propensities`; they were exact
 
 Floats = NDArray[np.float64]
 Items = NDArray[np.int64]
@@ -36,6 +36,7 @@ class LogInfo:
         horizon: most slates in a session.
         objectives: names of the o objectives.
         weights: their weights in the reward.
+        propensities: whether the policy knew its propensities exactly or estimated them (`Decision.exact`).
     """
 
     schema_version: int
@@ -48,6 +49,7 @@ class LogInfo:
     horizon: int
     objectives: tuple[str, ...]
     weights: tuple[float, ...]
+    propensities: Literal["exact", "estimated"] = "exact"
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,11 @@ def collect(
         progress: called with the number of users finished so far.
     """
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
+    exact = True
     for start, part in batches(user_numbers(users), batch):
         for visit in visits(simulator, policy, part):
             response, shown = visit.step.response, visit.decision.slate
+            exact &= visit.decision.exact
             parts["user"].append(part[visit.row])
             parts["session"].append(visit.streams.session.astype(np.int64))
             parts["step"].append(visit.streams.step.astype(np.int64))
@@ -134,12 +138,12 @@ def collect(
         if progress:
             progress(start + len(part))
     columns = {name: np.concatenate(values) for name, values in parts.items()}
-    log = Log(info_of(simulator, policy.name), **columns)
+    log = Log(info_of(simulator, policy.name, exact=exact), **columns)
     return log[np.lexsort((log.step, log.session, log.user))]
 
 
-def info_of(simulator: Simulator, policy: str) -> LogInfo:
-    """What a log of `policy` collected in `simulator` says of itself."""
+def info_of(simulator: Simulator, policy: str, *, exact: bool = True) -> LogInfo:
+    """What a log of `policy` collected in `simulator`, with `exact` propensities or not, says of itself."""
     return LogInfo(
         schema_version=SCHEMA_VERSION,
         seed=simulator.seed,
@@ -151,6 +155,7 @@ def info_of(simulator: Simulator, policy: str) -> LogInfo:
         horizon=simulator.horizon,
         objectives=simulator.objectives.names,
         weights=tuple(simulator.objectives.weights.tolist()),
+        propensities="exact" if exact else "estimated",
     )
 
 

@@ -36,6 +36,7 @@ _KINDS: dict[str, tuple[str, Any, Any]] = {
     "observation": (*_REAL[:2], np.float32),
 }  # all others: _REAL
 _TEXT = {"policy", "catalog", "fingerprint", "users"}
+_PROPENSITIES = ("exact", "estimated")
 _SEVERAL: dict[str, Any] = {"objectives": str, "weights": (int, float)}
 
 
@@ -80,9 +81,11 @@ def _info(table: pa.Table, path: Path) -> LogInfo:
         raise ValueError(f"{place} is no JSON ({error}). Collect the log again.") from error
     if not isinstance(values, dict):
         raise ValueError(f"{place} is {values!r}, not an object of names and values. Collect the log again.")
+    if values.get("schema_version") == 1:
+        values |= {"schema_version": SCHEMA_VERSION, "propensities": "exact"}
     if values.get("schema_version") != SCHEMA_VERSION:
         raise ValueError(
-            f"{path} has log schema version {values.get('schema_version')}; this recsim reads {SCHEMA_VERSION}. "
+            f"{path} has log schema version {values.get('schema_version')}; this recsim reads 1 and {SCHEMA_VERSION}. "
             "Collect it again, or read it with the version that wrote it."
         )
     for name in (f.name for f in fields(LogInfo)):
@@ -99,6 +102,8 @@ def _info(table: pa.Table, path: Path) -> LogInfo:
 def _fits(name: str, value: Any) -> bool:
     if name in _SEVERAL:
         return isinstance(value, list) and len(value) > 0 and all(isinstance(one, _SEVERAL[name]) for one in value)
+    if name == "propensities":
+        return value in _PROPENSITIES
     return isinstance(value, str) if name in _TEXT else type(value) is int and value >= 0
 
 

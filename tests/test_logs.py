@@ -8,10 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from recsim.agents.features import CrossFeatures
 from recsim.catalog import Catalog
 from recsim.logs import COLUMNS, SCHEMA_VERSION, Log, check_log, collect, read_log, write_log
-from recsim.policy import popularity, uniform
+from recsim.ope import evaluate
+from recsim.ope.diagnostics import ESTIMATED
+from recsim.policy import Decision, Ranking, popularity, uniform
 from recsim.simulator import Simulator
+from recsim.streams import Streams
 from recsim.users.interest import InterestUsers
 
 
@@ -160,8 +164,48 @@ def test_another_schema_version_is_refused(log: Log, tmp_path: Path) -> None:
         return table.replace_schema_metadata({b"recsim.log": json.dumps(info).encode()})
 
     rewritten(log, tmp_path / "log.parquet", older)
-    with pytest.raises(ValueError, match="has log schema version 99; this recsim reads 1"):
+    with pytest.raises(ValueError, match="has log schema version 99; this recsim reads 1 and 2"):
         read_log(tmp_path / "log.parquet")
+
+
+def test_a_log_of_the_first_schema_is_read_as_exact(log: Log, tmp_path: Path) -> None:
+    def first(table: pa.Table) -> pa.Table:
+        info = json.loads(table.schema.metadata[b"recsim.log"])
+        assert info.pop("propensities") == "exact"
+        info["schema_version"] = 1
+        return table.replace_schema_metadata({b"recsim.log": json.dumps(info).encode()})
+
+    rewritten(log, tmp_path / "log.parquet", first)
+    assert read_log(tmp_path / "log.parquet").info == log.info
+
+
+class Estimating:
+    """Popularity that does not know its propensities exactly."""
+
+    def __init__(self, inner: Ranking) -> None:
+        self.name, self.step_log_prob, self.log_prob, self._inner = "guess", inner.step_log_prob, inner.log_prob, inner
+
+    def act(self, observation: np.ndarray, streams: Streams) -> Decision:
+        return replace(self._inner.act(observation, streams), exact=False)
+
+
+def test_estimated_propensities_are_recorded_and_judged_with_caution(simulator: Simulator, tmp_path: Path) -> None:
+    policy = popularity(simulator.catalog, 4, 1.0)
+    log = collect(simulator, Estimating(policy), 150)
+    write_log(log, tmp_path / "log.parquet")
+    log = read_log(tmp_path / "log.parquet")
+    assert log.info.propensities == "estimated"
+    exact = replace(log, info=replace(log.info, propensities="exact"))
+    features = CrossFeatures(simulator.catalog, simulator.layout).at
+    told, untold = (
+        {
+            e.estimator: (e.verdict, e.reason)
+            for e in evaluate(part, [policy], features=features, seed=0, n_boot=20).estimates
+        }
+        for part in (log, exact)
+    )
+    assert told["rips"] == ("caution", ESTIMATED)
+    assert untold["rips"][0] == "trust"
 
 
 GONE = object()
@@ -169,6 +213,7 @@ BAD_INFO = [
     ({"horizon": GONE}, "the metadata entry 'recsim.log' has no 'horizon'. Collect the log again"),
     ({"seed": "0"}, "has seed '0', which cannot be"),
     ({"policy": None}, "has policy None, which cannot be"),
+    ({"propensities": "rough"}, "has propensities 'rough', which cannot be"),
     ({"slate_size": 4.0}, "has slate_size 4.0, which cannot be"),
     ({"objectives": "click"}, "has objectives 'click', which cannot be"),
     ({"weights": ["one"]}, r"has weights \['one'\], which cannot be"),

@@ -25,6 +25,7 @@ SIGNIFICANT = 3.0  # standard errors between the mean weight and 1
 FAR_MISS = 0.1  # weighted error of the reward model, as a share of the estimate
 FEW_SESSIONS = 50
 FEW_REWARDED = 20
+ESTIMATED = "the log's propensities are estimates of its policy, and no interval tells how far they are off."
 # With these, nominal 95 % intervals from 1,200 clustered logs of slates of 10 covered 93 to 94 % where the verdict was
 # trust, by every weighted estimator; 85 (rips) to 92 % where it was caution; 55 (sips) to 90 % (dr) where it was do not
 # use. A test repeats this.
@@ -126,17 +127,22 @@ def harmonic_ess(ess: Floats, share: Floats) -> float:
     return 1.0 / float((share[counts] / ess[counts]).sum())
 
 
-def verdict_of(overlap: Overlap, *, undefined_draws: int = 0, rewarded_sessions: int | None = None) -> Verdict:
+def verdict_of(
+    overlap: Overlap, *, undefined_draws: int = 0, rewarded_sessions: int | None = None, estimated: bool = False
+) -> Verdict:
     """Whether an estimate with these weights deserves trust; the thresholds are this module's constants.
 
     Args:
         overlap: of the weights that the estimator uses.
         undefined_draws: bootstrap draws without any overlap.
         rewarded_sessions: sessions with any reward that counts; few of them make intervals too narrow.
+        estimated: whether the logged propensities are estimates; no interval tells how far they are off.
     """
     problems = list(_problems(overlap, undefined_draws))
     if rewarded_sessions is not None and rewarded_sessions < FEW_REWARDED:
         problems.append(("caution", f"only {rewarded_sessions} sessions have any of it in slates that count."))
+    if estimated:
+        problems.append(("caution", ESTIMATED))
     for level in ("do not use", "caution"):
         for found, reason in problems:
             if found == level:

@@ -35,6 +35,7 @@ class Inputs:
         n_clusters: how many sessions.
         order: (n,) int64, the rows in the order of user, session and step.
         share: (k, o + 1) float64, the part of each objective that accrues at each position.
+        estimated: whether the log-propensities are estimates.
     """
 
     objectives: tuple[str, ...]
@@ -45,6 +46,7 @@ class Inputs:
     n_clusters: int
     order: Integers
     share: Floats
+    estimated: bool
 
     def with_total(self, values: Floats) -> Floats:
         """`values` (n, k, o) with their weighted sum as one more objective."""
@@ -77,6 +79,7 @@ def inputs_of(log: Log) -> Inputs:
         n_clusters=n_clusters,
         order=np.lexsort((log.step, log.session, log.user)),
         share=_shares(reward),
+        estimated=log.info.propensities == "estimated",
     )
 
 

@@ -66,7 +66,12 @@ class Judged:
                 ]
             else:
                 verdicts[key] = [
-                    verdict_of(part, undefined_draws=interval.undefined, rewarded_sessions=int(count))
+                    verdict_of(
+                        part,
+                        undefined_draws=interval.undefined,
+                        rewarded_sessions=int(count),
+                        estimated=inputs.estimated,
+                    )
                     for part, count in zip(overlaps, rewarded, strict=True)
                 ]
         return cls(terms, intervals, whole, by_position, verdicts)

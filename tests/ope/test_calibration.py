@@ -63,6 +63,7 @@ class ClusteredWorld:
             n_clusters=sessions,
             order=np.arange(len(kind)),
             share=reward.mean(axis=0) / reward.sum(axis=1).mean(),
+            estimated=False,
         )
         resamples = Resamples.draw(sessions, 200, int(rng.integers(2**32)))
         modelled = self.modelled(kind, slate), self.modelled(kind, own)
