@@ -8,6 +8,7 @@ whole catalogue are then one matrix product, however many features there are.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,13 @@ class CrossFeatures:
     def all(self, observation: Array) -> Array:
         """(n, m, f) float32, the features of every item."""
         return np.stack([f.of_users(observation) @ self.keys[:, f.key].T for f in self.features], axis=2)
+
+    def query(self, observation: Array, weight: NDArray[np.floating[Any]]) -> Array:
+        """(n, P) float32, of which the products with `keys` are the features' sums weighted by `weight` (f,)."""
+        query = np.zeros((len(observation), self.keys.shape[1]), np.float32)
+        for feature, share in zip(self.features, weight, strict=True):
+            query[:, feature.key] += np.float32(share) * feature.of_users(observation)
+        return query
 
     def at(self, observation: Array, slate: Items) -> Array:
         """(n, k, f) float32, the features of the items of a slate; 0 at an empty position (-1)."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,18 +50,25 @@ def load_arrays(path: Path, kind: str, catalog: Catalog) -> dict[str, NDArray[An
         FileNotFoundError: if there is no such file.
         ValueError: if it is no safetensors file, holds another kind or belongs to another catalogue.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no {kind} at {path}; save one first.")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            about = dict(file.metadata() or {})
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a safetensors file ({error}); save the {kind} again.") from error
+    with _opened(path, kind) as file:
+        about = dict(file.metadata() or {})
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     if about.get("kind") != kind:
         raise ValueError(f"{path} holds a {about.get('kind')}, but a {kind} is needed; choose the matching file.")
     check_identity(path, about, catalog)
     return arrays
+
+
+def load_kind(path: Path) -> str | None:
+    """What the file at `path` says that it holds.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no safetensors file.
+    """
+    with _opened(path, "agent") as file:
+        kind: str | None = (file.metadata() or {}).get("kind")
+    return kind
 
 
 def load_options(path: Path) -> dict[str, Any]:
@@ -68,6 +76,17 @@ def load_options(path: Path) -> dict[str, Any]:
     with safe_open(path, framework="numpy") as file:
         options: dict[str, Any] = json.loads(file.metadata()["options"])
     return options
+
+
+@contextmanager
+def _opened(path: Path, kind: str) -> Iterator[Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no {kind} at {path}; save one first.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            yield file
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file ({error}); save the {kind} again.") from error
 
 
 def identity(catalog: Catalog) -> dict[str, str]:

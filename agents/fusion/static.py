@@ -1,107 +1,111 @@
-"""Decision-level fusion: one scorer per source of evidence, combined by fixed weights fitted on logs."""
+"""Fusion of scores: one scorer per source of evidence, combined by fixed weights fitted on logs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
-from recsim.agents.storage import load_arrays, save_arrays
+from recsim.agents.folds import cross_fitted
+from recsim.agents.fusion.scorers import Scorers
+from recsim.agents.fusion.weights import fitted_weights
+from recsim.agents.storage import load_arrays, load_options, save_arrays
 from recsim.catalog import Catalog
 from recsim.logs import Log
 from recsim.observation import Layout
-from recsim.retrieval import similarity
+from recsim.rollout import Progress
 
 Floats = NDArray[np.float64]
 Observation = NDArray[np.float32]
 Items = NDArray[np.int64]
 
-FOLDS = 5
-SMOOTHING = 5.0  # clicks of an average item that every click-rate estimate starts from
-
 
 @dataclass(frozen=True)
 class StaticFusion:
-    """A myopic ranker that combines one scorer per modality with weights fitted once (late fusion, Snoek et al. 2005).
+    """A myopic ranker that combines scorers by weights fitted once (late fusion, Snoek et al. 2005).
 
-    Scorers, in the order of `weights`: for each modality of the catalogue, similarity of an item to what the user
-    clicked; `click rate`, the log of an item's click rate against an average item's at the same positions; `profile
-    rate`, the same per (profile column, category), which serves users who have clicked nothing yet. The fused score is
-    their weighted sum; it is the log-odds of a click, up to a constant.
+    The fused score is the weighted sum of the scorers; it is the log-odds of a click (or of another target of the fit),
+    up to a constant. By default an item's click rate is its only own scorer.
 
     Attributes:
-        catalog: the items.
-        layout: where features stand in an observation.
-        weights: (M + 2,) float64, of the M modalities, the click rate and the profile rate.
-        click_rate: (m,) float64, scores of the click-rate scorer.
-        profile_rate: (p, C) float64, scores of the profile scorer.
+        scorers: the s scorers.
+        weights: (s,) float64, in the order of `names`.
     """
 
-    catalog: Catalog
-    layout: Layout
+    scorers: Scorers
     weights: Floats
-    click_rate: Floats
-    profile_rate: Floats
+
+    @property
+    def catalog(self) -> Catalog:
+        """The items."""
+        return self.scorers.catalog
 
     @property
     def names(self) -> tuple[str, ...]:
-        """(M + 2,) names of the scorers."""
-        return (*self.catalog.modalities, "click rate", "profile rate")
+        """(s,) names of the scorers."""
+        return self.scorers.names
+
+    @property
+    def click_rate(self) -> Floats:
+        """(m,) float64, scores of the click-rate scorer."""
+        return self.scorers.own["click rate"]
+
+    @property
+    def profile_rate(self) -> Floats:
+        """(p, C) float64, scores of the profile scorer."""
+        return self.scorers.profile_rate
 
     @classmethod
-    def fit(cls, log: Log, catalog: Catalog, layout: Layout) -> StaticFusion:
-        """Fit the scorers by counting, and their weights by logistic regression with an intercept per position.
+    def fit(
+        cls,
+        log: Log,
+        catalog: Catalog,
+        layout: Layout,
+        *,
+        own: Sequence[str] = ("click rate",),
+        target: str = "click",
+        seed: int = 0,
+        progress: Progress = None,
+    ) -> StaticFusion:
+        """Fit the scorers by counting and their weights by regression (`fitted_weights`).
 
-        The weights are fitted on scores counted from other users' sessions (cross-fitted by user, `FOLDS` folds), so
-        that no score has seen the clicks it is to explain; the scorers that are kept count all sessions.
-        Deterministic.
+        The weights are fitted on scores counted from other users' sessions (cross-fitted by user), so that no score has
+        seen the clicks it is to explain; the scorers that are kept count all sessions. Deterministic.
+
+        Args:
+            log: what is learned from.
+            catalog: the items.
+            layout: where features stand in an observation.
+            own: which of `scorers.OWN` there are besides the modalities and the profile.
+            target: what the weights explain: "click", "conversion" or "reward".
+            seed: of no effect; nothing is drawn.
+            progress: called with the number of slates explained so far.
 
         Raises:
-            ValueError: if the log has no clicks, or only clicks.
+            ValueError: if there is no such scorer or target, or the log has no contrast in the target.
         """
-        if log.click.all() or not log.click.any():
-            raise ValueError(
-                f"the log has {int(log.click.sum())} clicks on {log.click.size:,} positions; both are needed."
-            )
-        counted = cls(catalog, layout, np.ones(len(catalog.modalities) + 2), *_lifts(log, catalog, layout))
-        scores = np.empty((*log.slate.shape, len(counted.names)))
-        for fold in range(FOLDS):
-            rows = log.user % FOLDS == fold
-            click_rate, profile_rate = _lifts(log[~rows], catalog, layout)
-            others = replace(counted, click_rate=click_rate, profile_rate=profile_rate)
-            scores[rows] = others._scorers_at(log.observation[rows], log.slate[rows])
-        shown = log.slate >= 0
-        position = np.broadcast_to(np.eye(log.slate.shape[1]), (*log.slate.shape, log.slate.shape[1]))
-        design = np.concatenate([scores, position], axis=2)[shown]
-        model = LogisticRegression(C=1.0, fit_intercept=False, max_iter=500, tol=1e-8).fit(design, log.click[shown])
-        return replace(counted, weights=model.coef_[0, : len(counted.names)].astype(np.float64))
 
-    def scores(self, observation: Observation) -> Floats:
-        """(n, m) float64, fused scores of every item."""
-        *content, click_rate, profile_rate = self.weights
-        told = self.layout.read(observation, "profile") @ (profile_rate * self.profile_rate)  # (n, C)
-        scale = np.repeat(content, np.diff(self.catalog.offsets)).astype(np.float32)  # (D,)
-        liked = (self.layout.read(observation, "liked") * scale) @ self.catalog.taste.T  # (n, m)
-        fused: Floats = told[:, self.catalog.category] + click_rate * self.click_rate + liked
-        return fused
+        def terms_of(others: Log, slates: Log) -> Floats:
+            return Scorers.count(others, catalog, layout, own).at(slates.observation, slates.slate)
+
+        weights = fitted_weights(cross_fitted(log, terms_of, progress), log, target)
+        return cls(Scorers.count(log, catalog, layout, own), weights)
+
+    def scores(self, observation: Observation, items: Items | None = None) -> Floats:
+        """(n, m) float64, fused scores of every item, or (n, c) of the items (n, c)."""
+        return self.scorers.fused(observation, self.weights, items)
 
     def modality_scores(self, observation: Observation) -> NDArray[np.float32]:
-        """(n, M + 2, m) float32, what each scorer says of every item, in the order of `weights`."""
-        catalog, items = self.catalog, np.arange(len(self.catalog))[None]
-        content = similarity(self.layout.read(observation, "liked"), catalog.taste, catalog.offsets, items)  # (n, M, m)
-        rates = np.ascontiguousarray(self.profile_rate.T, np.float32)  # (C, p)
-        whole, categories = np.array([0, rates.shape[1]]), np.arange(len(rates))[None]
-        told = similarity(self.layout.read(observation, "profile"), rates, whole, categories)[:, :, catalog.category]
-        click_rate = np.broadcast_to(self.click_rate.astype(np.float32), told.shape)
-        return np.concatenate([content, click_rate, told], axis=1)
+        """(n, s, m) float32, what each scorer says of every item, in the order of `weights`."""
+        return self.scorers.of_all(observation)
 
     def save(self, path: Path) -> None:
         """Write to `path` (safetensors), whole or not at all."""
-        arrays = {"weights": self.weights, "click_rate": self.click_rate, "profile_rate": self.profile_rate}
-        save_arrays(path, "StaticFusion", arrays, self.catalog)
+        arrays = {"weights": self.weights, **self.scorers.arrays()}
+        save_arrays(path, "StaticFusion", arrays, self.scorers.catalog, {"own": list(self.scorers.own)})
 
     @classmethod
     def load(cls, path: Path, catalog: Catalog, layout: Layout) -> StaticFusion:
@@ -111,30 +115,4 @@ class StaticFusion:
             ValueError: if the file holds something else, or belongs to another catalogue.
         """
         arrays = load_arrays(path, "StaticFusion", catalog)
-        return cls(catalog, layout, arrays["weights"], arrays["click_rate"], arrays["profile_rate"])
-
-    def _scorers_at(self, observation: Observation, slate: Items) -> Floats:
-        """(n, k, s) float64, what each scorer says of the items of a slate."""
-        liked, taste = self.layout.read(observation, "liked"), self.catalog.taste[slate]  # (n, D), (n, k, D)
-        parts = zip(self.catalog.offsets[:-1], self.catalog.offsets[1:], strict=True)
-        content = [np.einsum("nd,nkd->nk", liked[:, low:high], taste[:, :, low:high]) for low, high in parts]
-        by_category = self.layout.read(observation, "profile").astype(np.float64) @ self.profile_rate  # (n, C)
-        told = np.take_along_axis(by_category, self.catalog.category[slate], axis=1)
-        return np.stack([*content, self.click_rate[slate], told], axis=2)
-
-
-def _lifts(log: Log, catalog: Catalog, layout: Layout) -> tuple[Floats, Floats]:
-    """Log lifts by item (m,) and by (profile column, category) (p, C).
-
-    A lift is (clicks + a) / (expected + a), over the clicks that an average item would have had at the same positions.
-    """
-    shown = log.slate >= 0
-    rate = log.click.sum(axis=0) / np.maximum(shown.sum(axis=0), 1)  # (k,)
-    expected = np.broadcast_to(rate, log.slate.shape)
-    category = np.eye(len(catalog.categories))[catalog.category[log.slate]] * shown[..., None]  # (n, k, C)
-    told = np.maximum(layout.read(log.observation, "profile"), 0.0).astype(np.float64)
-    counts = (log.click, expected)
-    by_item = [np.bincount(log.slate[shown], count[shown], minlength=len(catalog)) for count in counts]
-    by_profile = [told.T @ np.einsum("nk,nkc->nc", count, category) for count in counts]
-    item, profile = (np.log((hits + SMOOTHING) / (due + SMOOTHING)) for hits, due in (by_item, by_profile))
-    return item, profile
+        return cls(Scorers.of_arrays(arrays, catalog, layout, load_options(path)["own"]), arrays["weights"])

@@ -1,10 +1,13 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from recsim.agents.fusion.static import SMOOTHING, StaticFusion
+from recsim.agents.fusion.scorers import CONVERSION_SMOOTHING, SMOOTHING
+from recsim.agents.fusion.static import StaticFusion
+from recsim.agents.fusion.weights import fitted_weights
 from recsim.logs import Log
 from recsim.policy import Ranking, uniform
 from recsim.rollout import rollout
@@ -83,5 +86,55 @@ def test_fitted_twice_it_is_the_same_and_survives_the_disk(
 @pytest.mark.parametrize("value", [True, False])
 def test_a_log_without_contrast_is_refused(world: Simulator, log: Log, value: bool) -> None:
     one_sided = replace(log, click=np.full_like(log.click, value))
-    with pytest.raises(ValueError, match="clicks on .* positions; both are needed"):
+    with pytest.raises(ValueError, match="clicks on .* positions; positions with and without are both needed"):
         StaticFusion.fit(one_sided, world.catalog, world.layout)
+
+
+def test_other_evidence_and_targets(world: Simulator, log: Log, tmp_path: Path) -> None:
+    own = ("conversion rate", "popularity")
+    fusion = StaticFusion.fit(log, world.catalog, world.layout, own=own, target="reward")
+    assert fusion.names == ("text", "image", *own, "profile rate")
+    clicks, conversions = (np.bincount(log.slate[came], minlength=24) for came in (log.click, log.conversion))
+    due = clicks[11] * conversions.sum() / clicks.sum() + CONVERSION_SMOOTHING
+    assert fusion.scorers.own["conversion rate"][11] == pytest.approx(
+        np.log((conversions[11] + CONVERSION_SMOOTHING) / due)
+    )
+    np.testing.assert_array_equal(fusion.scorers.own["popularity"], np.log(world.catalog.popularity))
+    by_scorer, items = fusion.modality_scores(log.observation[:40]), log.slate[:40]
+    whole = fusion.scores(log.observation[:40])
+    np.testing.assert_allclose(np.einsum("s,nsm->nm", fusion.weights, by_scorer), whole, atol=1e-5)
+    listed = fusion.scores(log.observation[:40], items)
+    np.testing.assert_allclose(listed, np.take_along_axis(whole, items, axis=1), atol=1e-5)
+    fusion.save(tmp_path / "fusion.safetensors")
+    loaded = StaticFusion.load(tmp_path / "fusion.safetensors", world.catalog, world.layout)
+    assert loaded.names == fusion.names
+    np.testing.assert_array_equal(loaded.scores(log.observation), fusion.scores(log.observation))
+
+
+def test_reward_weights_solve_the_poisson_equations(log: Log) -> None:
+    """At the optimum every term's residuals sum to its ridge, and those of every position to the intercept's."""
+    terms = np.random.Generator(np.random.Philox(5)).random((*log.slate.shape, 1)) + log.click[..., None]
+    weight = fitted_weights(terms, log, "reward")[0]
+    reward, x = log.objectives @ np.array(log.info.weights), terms[..., 0]
+    intercept = np.zeros(4)
+    for position in range(4):
+        low, high = -20.0, 20.0
+        for _ in range(80):
+            middle = (low + high) / 2.0
+            missing = (reward[:, position] - np.exp(middle + weight * x[:, position])).sum() - middle
+            low, high = (middle, high) if missing > 0.0 else (low, middle)
+        intercept[position] = low
+    residual = reward - np.exp(intercept + weight * x)
+    assert (residual * x).sum() == pytest.approx(weight, abs=1e-2)
+
+
+def test_what_nothing_can_be_fitted_to_is_refused(world: Simulator, log: Log) -> None:
+    def fit(log: Log, **options: Any) -> StaticFusion:
+        return StaticFusion.fit(log, world.catalog, world.layout, **options)
+
+    with pytest.raises(ValueError, match="target is 'joy'; a fusion is fitted to explain one of click, conversion"):
+        fit(log, target="joy")
+    with pytest.raises(ValueError, match="there is no scorer 'joy'; an item's own scorers are popularity, click rate"):
+        fit(log, own=("joy",))
+    with pytest.raises(ValueError, match=r"rewards of positions in the log are from -.* Fit them to clicks"):
+        fit(replace(log, objectives=-log.objectives), target="reward")
