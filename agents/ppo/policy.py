@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import gymnasium
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import nn
 
+from recsim import diverse
 from recsim.agents.fusion.static import StaticFusion
 from recsim.agents.ppo import plackett_luce
-from recsim.agents.ppo.ranker import Ranker
+from recsim.agents.ppo.ranker import DiverseRanker
 from recsim.catalog import Catalog
 from recsim.observation import Layout
 
 
 class PlackettLucePolicy(ActorCriticPolicy):
-    """Actor: Plackett-Luce over the scores of a `Ranker`; one action is a slate. Critic: a network of the observation.
+    """Actor: Plackett-Luce with a category discount over the scores of a `DiverseRanker`; one action is a slate.
 
-    The joint log-probability of a slate is exact. Its entropy has no closed form: SB3 then uses -log-probability, of
-    which the entropy is the mean. Sampling draws from a generator of its own.
+    Critic: a network of the observation. Log-probabilities are exact. Entropy has no closed form: SB3 then uses
+    -log-probability, of which the entropy is the mean. Sampling draws from a generator of its own.
+
+    With `credit="position"` the policy tells log-probabilities and values by position, for `PositionRolloutBuffer`.
     """
+
+    value_scale: torch.Tensor
 
     def __init__(
         self,
@@ -34,8 +42,9 @@ class PlackettLucePolicy(ActorCriticPolicy):
         layout: Layout | None = None,
         warm_start: StaticFusion | None = None,
         start_temperature: float = 0.25,
-        hidden: int = 64,
-        tower: int = 16,
+        credit: Literal["slate", "position"] = "slate",
+        network: Mapping[str, Any] | None = None,
+        born: NDArray[np.float32] | None = None,
         value_scale: float = 10.0,
         sampling_seed: int | None = None,
         **kwargs: Any,
@@ -50,14 +59,16 @@ class PlackettLucePolicy(ActorCriticPolicy):
             layout: where features stand in an observation, likewise.
             warm_start: a fitted static ranker where training starts; without it, all items start equal.
             start_temperature: temperature of the Plackett-Luce policy around the warm start.
-            hidden: width of the small networks.
-            tower: size of the two-tower embedding.
+            credit: whether what a slate earns is credited to the slate, or what a position earns to the position.
+            network: keyword arguments of the `DiverseRanker`.
+            born: (m,) days on which items appear (`Simulator.born`), before which they are not shown.
             value_scale: the order of magnitude of returns; the critic's output is multiplied by it.
-            sampling_seed: seed of the slates' Gumbel noise; by default drawn from torch's generator, which SB3 seeds.
+            sampling_seed: seed of the slates' draws; by default drawn from torch's generator, which SB3 seeds.
             **kwargs: passed on to `ActorCriticPolicy`.
 
         Raises:
-            ValueError: if neither the arguments nor the observation space name a catalogue and a layout.
+            ValueError: if neither the arguments nor the observation space name a catalogue and a layout, or the credit
+                is unknown.
         """
         catalog, layout = (
             catalog or getattr(observation_space, "catalog", None),
@@ -68,62 +79,76 @@ class PlackettLucePolicy(ActorCriticPolicy):
                 "the observation space names no catalogue and layout; use a recsim environment, or pass both as "
                 "policy_kwargs={'catalog': ..., 'layout': ...}."
             )
-        self._ranker_arguments = (catalog, layout, warm_start)
-        self.sizes = {"hidden": hidden, "tower": tower}
-        self._start_temperature = start_temperature
-        self.slate_size = len(action_space.nvec)
-        self.value_scale = value_scale
+        if credit not in ("slate", "position"):
+            raise ValueError(f"credit is {credit!r}; it goes to the 'slate' or to each 'position'.")
+        self._catalog, self._layout = catalog, layout
+        self._warm_start, self._start_temperature, self._born = warm_start, start_temperature, born
+        self.network = dict(network or {})
+        self.slate_size, self.by_position = len(action_space.nvec), credit == "position"
+        self._value_scale = value_scale
         self._sampling_seed = int(torch.randint(2**62, ())) if sampling_seed is None else sampling_seed
         self._generator: torch.Generator | None = None
         super().__init__(observation_space, action_space, lr_schedule, **kwargs)
 
     def _build(self, lr_schedule: Schedule) -> None:
-        catalog, layout, warm_start = self._ranker_arguments
-        self.ranker = Ranker(
-            catalog,
-            layout,
-            warm_start,
+        self.ranker = DiverseRanker(
+            self._catalog,
+            self._layout,
+            self._warm_start,
             start_temperature=self._start_temperature,
-            hidden=self.sizes["hidden"],
-            tower=self.sizes["tower"],
+            **self.network,
         )
-        hidden = self.sizes["hidden"]
+        if self._born is not None:
+            self.ranker.born.copy_(torch.tensor(self._born))
+        positions = self.slate_size if self.by_position else 0
+        self.register_buffer("value_scale", torch.tensor([self._value_scale] + [1.0] * positions))
+        hidden = self.ranker.hidden
         self.critic = nn.Sequential(
-            nn.Linear(self.ranker.layout.size, hidden),
+            nn.Linear(self.ranker.state_size, hidden),
             nn.Tanh(),
             nn.Linear(hidden, hidden),
             nn.Tanh(),
-            nn.Linear(hidden, 1),
+            nn.Linear(hidden, 1 + positions),
         )
         self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
     def forward(
         self, obs: torch.Tensor, deterministic: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Slates (n, k), values (n, 1) and joint log-probabilities (n,)."""
-        scores = self.ranker(obs)
-        slate = self._slate(scores, deterministic)
-        return slate, self.predict_values(obs), plackett_luce.log_prob(scores, slate).sum(dim=1)
+        """Slates (n, k), values and log-probabilities: (n, 1) and (n,), or (n, 1 + k) and (n, k) by position."""
+        scores, discount = self.ranker(obs), self.ranker.discount(obs)
+        slate = self._slate(scores, discount, deterministic)
+        return slate, self._values(obs), self._log_prob(scores, discount, slate)
 
-    def evaluate_actions(
-        self, obs: PyTorchObs, actions: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Values (n, 1), joint log-probabilities (n,) of slates (n, k), and None for the entropy."""
+    def evaluate_actions(self, obs: PyTorchObs, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
+        """Values and log-probabilities of slates (n, k), as of `forward`, and None for the entropy."""
         assert isinstance(obs, torch.Tensor)
-        return self.predict_values(obs), plackett_luce.log_prob(self.ranker(obs), actions.long()).sum(dim=1), None
+        return self._values(obs), self._log_prob(self.ranker(obs), self.ranker.discount(obs), actions.long()), None
 
     def predict_values(self, obs: PyTorchObs) -> torch.Tensor:
         """(n, 1) estimated returns."""
         assert isinstance(obs, torch.Tensor)
-        values: torch.Tensor = self.value_scale * self.critic(obs * self.ranker.input_scale)
-        return values
+        return self._values(obs)[:, :1]
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> torch.Tensor:
-        return self._slate(self.ranker(observation), deterministic)
+        assert isinstance(observation, torch.Tensor)
+        return self._slate(self.ranker(observation), self.ranker.discount(observation), deterministic)
 
-    def _slate(self, scores: torch.Tensor, deterministic: bool) -> torch.Tensor:
+    def _values(self, obs: torch.Tensor) -> torch.Tensor:
+        values: torch.Tensor = self.value_scale * self.critic(self.ranker.state(obs))
+        return values
+
+    def _log_prob(self, scores: torch.Tensor, discount: torch.Tensor, slate: torch.Tensor) -> torch.Tensor:
+        steps = plackett_luce.log_prob(scores, slate, self.ranker.one_hot, discount)
+        return steps if self.by_position else steps.sum(dim=1)
+
+    def _slate(self, scores: torch.Tensor, discount: torch.Tensor, deterministic: bool) -> torch.Tensor:
+        logits, loss = scores.detach().cpu().numpy(), discount.detach().cpu().numpy()
         if deterministic:
-            return scores.topk(self.slate_size, dim=1).indices
-        if self._generator is None:
-            self._generator = torch.Generator(scores.device).manual_seed(self._sampling_seed)
-        return plackett_luce.sample(scores, self.slate_size, self._generator)
+            slate = diverse.best(logits, loss, self.ranker.category, self.slate_size)
+        else:
+            if self._generator is None:
+                self._generator = torch.Generator().manual_seed(self._sampling_seed)
+            unit = torch.rand(len(logits), self.slate_size, 2, generator=self._generator, dtype=torch.float64)
+            slate = diverse.sample(logits, loss, self.ranker.category, unit.numpy())
+        return torch.from_numpy(slate).to(scores.device)

@@ -1,42 +1,41 @@
-"""The network that scores items for users: dynamic fusion of observable features, plus a two-tower residual."""
+"""The ranker that PPO trains: it varies its slates, may read clicks in order, and leaves out what must not be shown."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from recsim.agents.features import CrossFeatures
 from recsim.agents.fusion.static import StaticFusion
+from recsim.agents.fusion.towers import ItemTower
+from recsim.agents.ppo.encoder import ENCODERS
+from recsim.agents.ranker import NETWORK_SCALE, Ranker, network, start_at_zero
 from recsim.catalog import Catalog
 from recsim.observation import Layout
 
-# Logits per unit of a feature that one unit of its learned weight is worth: features differ in size, learning rates do
-# not.
-_GAINS = {"liked": 10.0, "passed": 10.0, "exposure": 50.0, "category_clicks": 100.0, "price": 2.0, "novelty": 5.0}
+_DISCOUNT_GAIN = 10.0  # logits that one unit of the learned weight is worth, as for the features
+_ITEM_GAIN = 3.0
 
-# The outputs of the networks are scaled down: with many parameters they would otherwise use up the policy's trust
-# region with noise before the few fusion weights, which every slate informs, have moved.
-_NETWORK_SCALE = 0.1
-_MERIT_SCALE = 0.3
+_NEVER = -1e9  # a logit that is not drawn while there is any other item
 
 
-class Ranker(nn.Module):
-    """Scores of all m items for n users, as a product of user queries and item keys.
+class DiverseRanker(Ranker):
+    """Scores of a `Ranker`, plus a weight of every item, and what an item loses by others of its category above it.
 
-    score(u, i) = sum over features f of gain_f * (w_f + g_f(u)) * x_f(u, i)    dynamic fusion, g a network of the user
-                + b * click_rate_i + <profile_u @ W, category_i>    what a static ranker knows of items and profiles
-                + merit(i) + <tower(u), tower(i)>                   what an item's content says, two-tower residual
+    score(u, i) = the ranker's + item_weight(i), discount(u) = weight + a network of the user (see `recsim.diverse`)
 
-    A warm start sets w, b, W to those of a fitted static fusion, over the start temperature; g, merit and the user
-    tower's output start at 0, so that training starts where the static ranker stands.
+    All of this starts at 0. Items that have not appeared yet are not shown, nor, if asked for, those that the user
+    bought lately.
+
+    Attributes:
+        category: (m,) int64, categories of the items.
+        one_hot: (m, C) float32, the same.
+        born: (m,) float32, days on which items appear; by default all are there from the start.
     """
 
-    keys: torch.Tensor
-    click_rate: torch.Tensor
-    item_input: torch.Tensor
-    input_scale: torch.Tensor
-    gain: torch.Tensor
+    one_hot: torch.Tensor
+    born: torch.Tensor
 
     def __init__(
         self,
@@ -46,80 +45,102 @@ class Ranker(nn.Module):
         *,
         start_temperature: float = 0.25,
         hidden: int = 64,
-        tower: int = 16,
+        tower: int = 32,
+        fusion: str | None = None,
+        encoder: str | None = None,
+        mask_bought: bool = False,
     ) -> None:
-        """A ranker for `catalog`; `hidden` is the width of its networks, `tower` that of the two-tower embedding."""
-        super().__init__()
-        features = CrossFeatures(catalog, layout)
-        self.features, self.layout = features, layout
-        taste_scale = float(np.sqrt(catalog.offsets[-1]))
-        keys = torch.from_numpy(features.keys)
-        self.register_buffer("keys", keys)
-        self.register_buffer(
-            "item_input", torch.cat([keys[:, : catalog.offsets[-1]] * taste_scale, keys[:, catalog.offsets[-1] :]], 1)
-        )
-        self.register_buffer("input_scale", _input_scale(layout, taste_scale))
-        self.register_buffer("click_rate", torch.zeros(len(catalog)))
-        self.register_buffer("gain", torch.tensor([_gain(name) for name in features.names]))
+        """A ranker for `catalog`.
 
-        profile = layout["profile"].stop - layout["profile"].start
-        self.fusion_weight = nn.Parameter(torch.zeros(len(features.names)))
-        self.click_rate_weight = nn.Parameter(torch.zeros(()))
-        self.profile_weight = nn.Parameter(torch.zeros(profile, len(catalog.categories)))
-        self.item_merit = _network(self.item_input.shape[1], hidden, 1)
-        self.fusion_net = _network(layout.size, hidden, len(features.names))
-        self.user_tower = _network(layout.size, hidden, tower)
-        self.item_tower = _network(self.item_input.shape[1], hidden, tower)
-        for network in (self.fusion_net, self.user_tower, self.item_merit):
-            for parameter in network[-1].parameters():
-                nn.init.zeros_(parameter)
-        if warm_start is not None:
-            self._start_from(warm_start, start_temperature)
+        Args:
+            catalog: the items.
+            layout: where features stand in an observation.
+            warm_start: a fitted static ranker where it starts; without it, all items score 0.
+            start_temperature: by which the scores of the warm start are divided.
+            hidden: width of the networks.
+            tower: size of the two-tower embedding.
+            fusion: how the item tower fuses modalities, a key of `recsim.agents.fusion.module.KINDS`; None puts all
+                features of an item through one network.
+            encoder: how the items clicked lately are read in order, a key of `ENCODERS`; None does not read them.
+            mask_bought: whether items that the user bought lately are left out.
+
+        Raises:
+            ValueError: if there is no such fusion or encoder, or the observation does not tell what it needs.
+        """
+        state_size = layout.size + (hidden if encoder is not None else 0)
+        super().__init__(
+            catalog,
+            layout,
+            warm_start,
+            start_temperature=start_temperature,
+            hidden=hidden,
+            tower=tower,
+            state_size=state_size,
+        )
+        if mask_bought:
+            _recent(layout, "bought", "mask_bought")
+        self.category: NDArray[np.int64] = np.ascontiguousarray(catalog.category)
+        self.mask_bought, self.is_fused = mask_bought, fusion is not None
+        self.register_buffer("one_hot", self.keys[:, self.features.category_key].clone())
+        self.register_buffer("born", torch.full((len(catalog),), torch.finfo(torch.float32).min))
+        self.encoder = _encoder(encoder, self.item_input.shape[1], layout, hidden)
+        if fusion is not None:
+            self.item_tower = ItemTower(catalog, fusion, tower)
+        self.item_weight = nn.Parameter(torch.zeros(len(catalog)))
+        self.discount_weight = nn.Parameter(torch.zeros(()))
+        self.discount_net = network(state_size, hidden, 1)
+        start_at_zero(self.discount_net)
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
         """(n, m) scores from (n, d) observations."""
-        state = observation * self.input_scale
-        bias = _MERIT_SCALE * self.item_merit(self.item_input).squeeze(1) + self.click_rate_weight * self.click_rate
-        residual = _NETWORK_SCALE * self.user_tower(state) @ self.item_tower(self.item_input).T
-        scores: torch.Tensor = torch.addmm(bias, self._query(observation, state), self.keys.T) + residual
+        scores = super().forward(observation) + _ITEM_GAIN * self.item_weight
+        if self.mask_bought:
+            scores = scores.masked_fill(self._bought(observation), _NEVER)
+        if "day" in self.layout.columns:
+            scores = scores.masked_fill(observation[:, self.layout["day"]] < self.born, _NEVER)
         return scores
 
-    def _query(self, observation: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
-        """(n, P): for each group of key columns, the weighted sum of the features that meet it."""
-        weight = self.gain * (self.fusion_weight + _NETWORK_SCALE * self.fusion_net(state))  # (n, f)
-        parts: dict[tuple[int, int], torch.Tensor] = {}
-        category = self.features.category_key
-        parts[category.start, category.stop] = observation[:, self.layout["profile"]] @ self.profile_weight
-        for number, feature in enumerate(self.features.features):
-            part = weight[:, number : number + 1]
-            if feature.query is not None:
-                part = part * observation[:, feature.query]
-            place = (feature.key.start, feature.key.stop)
-            parts[place] = parts[place] + part if place in parts else part
-        return torch.cat([parts[place] for place in sorted(parts)], dim=1)
+    def discount(self, observation: torch.Tensor) -> torch.Tensor:
+        """(n,) logits that an item loses per item of its category above it."""
+        learned = self.discount_net(self.state(observation)).squeeze(1)
+        discount: torch.Tensor = _DISCOUNT_GAIN * (self.discount_weight + NETWORK_SCALE * learned)
+        return discount
 
-    def _start_from(self, fusion: StaticFusion, temperature: float) -> None:
-        *content, click_rate, profile_rate = fusion.weights / temperature
-        start = {f"liked_{name}": weight for name, weight in zip(fusion.catalog.modalities, content, strict=True)}
-        with torch.no_grad():
-            for number, name in enumerate(self.features.names):
-                self.fusion_weight[number] = start.get(name, 0.0) / float(self.gain[number])
-            self.click_rate.copy_(torch.from_numpy(fusion.click_rate))
-            self.click_rate_weight.fill_(click_rate)
-            self.profile_weight.copy_(torch.from_numpy(profile_rate * fusion.profile_rate))
+    def state(self, observation: torch.Tensor) -> torch.Tensor:
+        """(n, state_size), what the networks see of users."""
+        state = super().state(observation)
+        if self.encoder is None:
+            return state
+        clicked = observation[:, self.layout["clicked"]].long()
+        return torch.cat([state, self.encoder(self.item_input[clicked], clicked >= 0)], dim=1)
 
+    def item_vectors(self) -> torch.Tensor:
+        """(m, tower), the item side of the two-tower residual."""
+        if not self.is_fused:
+            return super().item_vectors()
+        vectors: torch.Tensor = self.item_tower(torch.arange(len(self.category), device=self.keys.device))
+        return vectors
 
-def _network(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(inputs, hidden), nn.Tanh(), nn.Linear(hidden, outputs))
-
-
-def _gain(name: str) -> float:
-    return _GAINS.get(name) or _GAINS[name.split("_")[0]]
+    def _bought(self, observation: torch.Tensor) -> torch.Tensor:
+        """(n, m) bool, whether users bought items lately."""
+        bought, count = observation[:, self.layout["bought"]].long(), len(self.category)
+        mask = torch.zeros(len(observation), count + 1, dtype=torch.bool, device=observation.device)
+        return mask.scatter_(1, torch.where(bought < 0, count, bought), True)[:, :count]  # nothing: the extra column
 
 
-def _input_scale(layout: Layout, taste_scale: float) -> torch.Tensor:
-    """Brings the columns of an observation to order 1: unit vectors and shares of categories have small entries."""
-    scale = torch.ones(layout.size)
-    for name, value in (("liked", taste_scale), ("passed", taste_scale), ("exposure", 10.0), ("category_clicks", 50.0)):
-        scale[layout[name]] = value
-    return scale
+def _encoder(name: str | None, item_size: int, layout: Layout, size: int) -> nn.Module | None:
+    if name is None:
+        return None
+    if name not in ENCODERS:
+        raise ValueError(f"there is no encoder {name!r}; the encoders are {', '.join(ENCODERS)}.")
+    return ENCODERS[name](item_size, _recent(layout, "clicked", f"encoder {name!r}"), size)
+
+
+def _recent(layout: Layout, name: str, needed_by: str) -> int:
+    """How many items the observation tells as `name`."""
+    if name not in layout.columns:
+        raise ValueError(
+            f"{needed_by} reads {name!r}, which these observations do not tell: make the world with recent=20 or so."
+        )
+    count: int = layout[name].stop - layout[name].start
+    return count

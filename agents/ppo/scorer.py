@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stable_baselines3 import PPO
 
 from recsim.agents.ppo.policy import PlackettLucePolicy
-from recsim.agents.ppo.ranker import Ranker
+from recsim.agents.ppo.ranker import DiverseRanker
 from recsim.agents.storage import check_identity, identity
 from recsim.catalog import Catalog
 from recsim.files import write_whole
@@ -22,18 +22,29 @@ _ABOUT = "recsim.json"  # our own entry in SB3's zip: what is needed to rebuild 
 
 
 class PPOScorer:
-    """Scores of a trained `Ranker`."""
+    """Scores and discounts of a trained `DiverseRanker`: a `DiverseScorer`."""
 
-    def __init__(self, ranker: Ranker) -> None:
+    def __init__(self, ranker: DiverseRanker) -> None:
         """Scores by `ranker`, which is set to evaluation mode."""
         self.ranker = ranker.eval()
 
+    @property
+    def category(self) -> NDArray[np.int64]:
+        """(m,) int64, categories of the items."""
+        return self.ranker.category
+
     def scores(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(n, m) float64 Plackett-Luce logits."""
+        """(n, m) float64 logits."""
         with torch.no_grad():
-            inputs = torch.tensor(observation, device=self.ranker.keys.device)
-            scores: NDArray[np.float32] = self.ranker(inputs).cpu().numpy()
-        return scores.astype(np.float64)
+            return _numbers(self.ranker(self._inputs(observation)))
+
+    def discount(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(n,) float64, logits lost per item of the same category above."""
+        with torch.no_grad():
+            return _numbers(self.ranker.discount(self._inputs(observation)))
+
+    def _inputs(self, observation: NDArray[np.float32]) -> torch.Tensor:
+        return torch.tensor(observation, device=self.ranker.keys.device)
 
     @classmethod
     def of(cls, model: PPO) -> PPOScorer:
@@ -59,7 +70,7 @@ class PPOScorer:
         except (zipfile.BadZipFile, KeyError) as error:
             raise ValueError(f"{path} is not a model written by recsim ({error}); train and save it again.") from error
         check_identity(path, about, catalog)
-        ranker = Ranker(catalog, layout, hidden=about["hidden"], tower=about["tower"])
+        ranker = DiverseRanker(catalog, layout, **about["network"])
         prefix = "ranker."
         weights = {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
         try:
@@ -74,8 +85,9 @@ class PPOScorer:
 def save_ppo(model: PPO, path: Path) -> None:
     """Write an SB3 zip that `PPOScorer.load` reads, under a temporary name, then rename.
 
-    The policy's arguments (the whole catalogue among them) stay out of it: `PPO.load` needs them as
-    `custom_objects={"policy_kwargs": ...}` to go on training.
+    The arguments of the policy and the rollout buffer (the whole catalogue and the environment among them) stay out of
+    it: to go on training, `PPO.load` needs them as `custom_objects={"policy_kwargs": ..., "rollout_buffer_kwargs":
+    ...}`.
     """
     policy = model.policy
     assert isinstance(policy, PlackettLucePolicy)
@@ -83,11 +95,16 @@ def save_ppo(model: PPO, path: Path) -> None:
 
 
 def _write(model: PPO, policy: PlackettLucePolicy, path: Path) -> None:
-    arguments, model.policy_kwargs = model.policy_kwargs, {}
+    arguments = model.policy_kwargs, model.rollout_buffer_kwargs
+    model.policy_kwargs, model.rollout_buffer_kwargs = {}, {}
     try:
         model.save(path)
     finally:
-        model.policy_kwargs = arguments
-    about = {**identity(policy.ranker.features.catalog), **policy.sizes}
+        model.policy_kwargs, model.rollout_buffer_kwargs = arguments
+    about = {**identity(policy.ranker.features.catalog), "network": policy.network}
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(_ABOUT, json.dumps(about))
+
+
+def _numbers(values: torch.Tensor) -> NDArray[np.float64]:
+    return values.cpu().numpy().astype(np.float64)

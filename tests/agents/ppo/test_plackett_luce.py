@@ -1,39 +1,37 @@
 import numpy as np
+import pytest
 import torch
 
+from recsim import diverse
 from recsim.agents.ppo import plackett_luce
-from recsim.policy import plackett_luce_log_prob
+
+CATEGORY = np.array([0, 0, 1, 1, 1, 2, 2, 0, 1, 2, 2, 2])
+ONE_HOT = torch.eye(3, dtype=torch.float64)[torch.from_numpy(CATEGORY)]
 
 
-def test_it_agrees_with_the_numpy_reference() -> None:
+@pytest.mark.parametrize("discount", [0.0, 2.5])
+def test_it_agrees_with_the_numpy_reference(discount: float) -> None:
     rng = np.random.Generator(np.random.Philox(1))
-    logits = rng.normal(0.0, 3.0, (20, 12))
+    scores, loss = rng.normal(0.0, 3.0, (20, 12)), np.full(20, discount)
     slate = np.argsort(rng.random((20, 12)), axis=1)[:, :5]
-    found = plackett_luce.log_prob(torch.from_numpy(logits), torch.from_numpy(slate)).numpy()
-    np.testing.assert_allclose(found, plackett_luce_log_prob(logits, slate), atol=1e-12)
+    found = plackett_luce.log_prob(*map(torch.from_numpy, (scores, slate)), ONE_HOT, torch.from_numpy(loss)).numpy()
+    np.testing.assert_allclose(found, diverse.log_prob(scores, loss, CATEGORY, slate), atol=1e-12)
 
 
 def test_concentrated_scores_give_finite_values_and_gradients() -> None:
     scores = torch.tensor([[200.0, -200.0, 100.0, 0.0]], requires_grad=True)
-    slate = torch.tensor([[0, 2, 3]])
-    value = plackett_luce.log_prob(scores, slate)
+    discount = torch.tensor([3.0], requires_grad=True)
+    value = plackett_luce.log_prob(scores, torch.tensor([[0, 2, 3]]), ONE_HOT[:4].float(), discount)
     value.sum().backward()
-    assert scores.grad is not None
     assert torch.isfinite(value).all()
-    assert torch.isfinite(scores.grad).all()
+    for gradient in (scores.grad, discount.grad):
+        assert gradient is not None
+        assert torch.isfinite(gradient).all()
 
 
 def test_the_gradient_is_that_of_finite_differences() -> None:
-    scores = torch.randn(3, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64, requires_grad=True)
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(3, 6, generator=generator, dtype=torch.float64, requires_grad=True)
+    discount = torch.randn(3, generator=generator, dtype=torch.float64, requires_grad=True)
     slate = torch.tensor([[0, 1, 2], [5, 3, 1], [2, 4, 0]])
-    assert torch.autograd.gradcheck(lambda s: plackett_luce.log_prob(s, slate), (scores,))
-
-
-def test_samples_come_as_often_as_their_probability_says() -> None:
-    scores = torch.tensor([[1.0, 0.0, -1.0]])
-    draws = plackett_luce.sample(scores.expand(60_000, 3), 2, torch.Generator().manual_seed(3))
-    pairs = [(a, b) for a in range(3) for b in range(3) if a != b]
-    for pair in pairs:
-        probability = plackett_luce.log_prob(scores, torch.tensor([pair])).sum().exp().item()
-        share = (draws == torch.tensor(pair)).all(dim=1).double().mean().item()
-        assert abs(share - probability) < 4.0 * np.sqrt(probability * (1 - probability) / 60_000)
+    assert torch.autograd.gradcheck(lambda s, d: plackett_luce.log_prob(s, slate, ONE_HOT[:6], d), (scores, discount))
