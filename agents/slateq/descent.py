@@ -1,0 +1,43 @@
+"""Learning by Adam, with a slow average that follows and a guard against numbers that are not finite."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+_LONGEST_GRADIENT = 10.0
+
+
+class Descent:
+    """Steps of Adam on a network, each followed by its slow average.
+
+    Attributes:
+        steps: how many so far.
+    """
+
+    def __init__(self, network: nn.Module, slow: nn.Module, *, learning_rate: float, averaging: float) -> None:
+        """Nothing has moved yet; `slow` then goes a share `averaging` of its way to `network` at every step."""
+        self.steps = 0
+        self._parameters, self._averages = list(network.parameters()), list(slow.parameters())
+        self._averaging = averaging
+        self._adam = torch.optim.Adam(self._parameters, lr=learning_rate, foreach=True)
+
+    def step(self, loss: torch.Tensor) -> None:
+        """One step down `loss`.
+
+        Raises:
+            FloatingPointError: if the loss or its gradient is not finite; nothing has moved then.
+        """
+        self._adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, _LONGEST_GRADIENT)
+        if not (torch.isfinite(loss) and torch.isfinite(norm)):
+            raise FloatingPointError(
+                f"update {self.steps} of SlateQ: the loss is {float(loss.detach())} and its gradient {float(norm)} "
+                "long; lower learning_rate, or look for rewards and observations that are not finite."
+            )
+        self._adam.step()
+        with torch.no_grad():
+            for slow, fast in zip(self._averages, self._parameters, strict=True):
+                slow.lerp_(fast, self._averaging)
+        self.steps += 1
