@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env import VecMonitor
 
 from recsim.catalog import Catalog
 from recsim.envs import FusionWeights, ProtoAction, SlateEnv, SlateVecEnv, SlateVectorEnv
-from recsim.envs.actions import LikedSimilarity
+from recsim.slate_actions import LikedSimilarity
 
 N = 5
 
