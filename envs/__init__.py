@@ -12,6 +12,7 @@ import gymnasium
 if TYPE_CHECKING:
     from recsim.envs.actions import FusionWeights, ProtoAction
     from recsim.envs.candidates import Candidates
+    from recsim.envs.preference import Preference
     from recsim.envs.reveal import Reveal, RevealWrapper
     from recsim.envs.reward import VectorReward
     from recsim.envs.sb3 import SlateVecEnv
@@ -23,6 +24,7 @@ __all__ = [
     "ENV_ID",
     "Candidates",
     "FusionWeights",
+    "Preference",
     "ProtoAction",
     "Reveal",
     "RevealWrapper",
@@ -35,6 +37,7 @@ __all__ = [
 _HOME = {
     "Candidates": "recsim.envs.candidates",
     "FusionWeights": "recsim.envs.actions",
+    "Preference": "recsim.envs.preference",
     "ProtoAction": "recsim.envs.actions",
     "Reveal": "recsim.envs.reveal",
     "RevealWrapper": "recsim.envs.reveal",

@@ -85,6 +85,10 @@ class SlateWrapper:
         self._action, self._memory = action, None
         self._set_spaces(action, observation)
 
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """The wrapped environment's reset, its observation translated."""
+        raise NotImplementedError
+
     def step(self, action: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """The wrapped environment's step, its action and observation translated.
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from recsim.ope import PREFERRED
-from recsim.report import figures, offline_figures, offline_sentences, sentences, tables
+from recsim.report import figures, fronts, offline_figures, offline_sentences, sentences, tables
 from recsim.report.budgets import budgets
 from recsim.report.chart import Figure
 from recsim.report.curve_figure import learning_curve
@@ -66,11 +66,15 @@ def render(run: Run, catalog: Catalog | None = None) -> str:
             "overlap": tables.overlap(run),
             "metrics": tables.metrics(run),
             "learning_curve": tables.learning_curve(run),
+            "front": fronts.front_table(run),
+            "hypervolumes": fronts.hypervolumes(run),
         },
         drawings={drawing.name: drawing for drawing in drawings},
         figures={drawing.name: drawing.figure for drawing in drawings},
         themes={"light": LIGHT, "dark": DARK},
         warnings=sentences.warnings_by_subject(run),
+        falls=fronts.falls(run),
+        front=fronts.front_sentences(run),
         gallery=gallery(run, catalog),
         slates_open=SLATES_OPEN,
         style=Markup(_source(environment, "style.css")),
@@ -94,6 +98,13 @@ def _drawings(run: Run) -> list[Drawing]:
         for across in (name for name in ("click", "conversion") if name in run.metrics.objectives):
             found.append(
                 (f"trade-off-{across}", f"{across.capitalize()} and novelty", figures.trade_off(run, across, "novelty"))
+            )
+            found.append(
+                (
+                    f"front-{across}",
+                    f"{across.capitalize()} and novelty under preferences",
+                    fronts.front_figure(run, across, "novelty"),
+                )
             )
     return [
         Drawing(

@@ -21,6 +21,7 @@ FILES = {
     "metrics.parquet": "the same as a table",
     "learning_curve.parquet": "learning curves",
     "examples.json": "the example slates",
+    "results/front.parquet": "sessions under every preference",
     "config.yaml": "the resolved config",
     "manifest.json": "versions and stages",
     "logs/launch.parquet": "the log from before learning",

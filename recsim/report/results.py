@@ -110,6 +110,46 @@ class Estimate(Result):
     truth: Measured = None
 
 
+class FrontPoint(Result):
+    """What a policy brings under one preference.
+
+    Attributes:
+        preference: (o,) weights that multiply those of the run's objectives.
+        truth: per session, for every objective.
+        dominated: whether the same policy under another preference is as good in all objectives and better in one.
+    """
+
+    preference: tuple[Finite, ...]
+    truth: dict[str, Interval]
+    dominated: bool
+
+
+class FrontFamily(Result):
+    """One policy under every preference of a grid.
+
+    Attributes:
+        moves: by objective, how much more a preference for the last objective alone brings than one for the first.
+        hypervolume: the volume of what the points dominate above 0.
+    """
+
+    family: str
+    points: Annotated[tuple[FrontPoint, ...], Field(min_length=1)]
+    moves: dict[str, Interval]
+    hypervolume: Interval
+
+
+class Front(Result):
+    """The fronts of a run, all of the same users.
+
+    Attributes:
+        differences: of the hypervolume, against the static fusion.
+    """
+
+    n_users: int
+    families: tuple[FrontFamily, ...]
+    differences: tuple[Difference, ...] = ()
+
+
 class Metrics(Result):
     """The whole of `metrics.json`.
 
@@ -117,6 +157,7 @@ class Metrics(Result):
         differences: every policy against the baseline, each interval of the run's level.
         best: the policy with the highest return, oracles left out, against every other; together of the run's level.
         offline: estimates from the log.
+        front: what policies bring under other preferences, None where that was not measured.
         offline_differences: the policy with the highest estimate against every other that can be compared with it;
             together of the run's level.
     """
@@ -138,6 +179,7 @@ class Metrics(Result):
     best: tuple[Difference, ...] = ()
     offline: tuple[Estimate, ...] = ()
     offline_differences: tuple[Lead, ...] = ()
+    front: Front | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -176,13 +218,14 @@ class Example(Result):
 
 
 class CurvePoint(Result):
-    """How good a learning policy was after so many slates of training."""
+    """How good a learning policy was after so many slates of training, and whether it is the policy that was kept."""
 
     policy: str
     timesteps: int
     reward: Finite
     low: Measured = None
     high: Measured = None
+    kept: bool = False
 
 
 class Manifest(Result):

@@ -10,7 +10,7 @@ from recsim.report.offline_sentences import speaker
 from recsim.report.overlap import overlap_rows
 from recsim.report.palette import SIGN
 from recsim.report.read import Run
-from recsim.report.results import LENGTH, REWARD, Estimate, Interval, PolicyResult
+from recsim.report.results import LENGTH, REWARD, Difference, Estimate, Interval, PolicyResult
 
 HUGE = 10_000.0  # estimates beyond this are shortened, for a single weight can make them absurd
 
@@ -94,7 +94,8 @@ def differences(run: Run) -> Table | None:
         cells = [_name(run, policy)]
         for name in names:
             d = found.get((policy.name, name))
-            cells.append(Cell("—") if d is None else Cell(signed(d.mean, places[name]), ends(d, places[name]), d.mean))
+            fell = d is not None and d.high < 0 < found[policy.name, REWARD].low
+            cells.append(Cell("—") if d is None else _change(d, places[name], fell=fell))
         rows.append((tuple(cells), _is_best(run, policy.name)))
     columns = (Column("Policy", numeric=False), *(Column("Return" if n == REWARD else n.capitalize()) for n in names))
     level = percent(run.metrics.level, 0)
@@ -175,7 +176,7 @@ def learning_curve(run: Run) -> Table | None:
     rows = []
     for point in run.curve:
         cell = Cell(compact(point.reward), f"{compact(point.low)} to {compact(point.high)}", point.reward)
-        steps = Cell(f"{point.timesteps:,}", order=point.timesteps)
+        steps = Cell(f"{point.timesteps:,}", "kept" if point.kept else "", point.timesteps)
         rows.append(((Cell(point.policy, order=point.policy), steps, cell), False))
     columns = (Column("Policy", numeric=False), Column("Slates of training"), Column("Return a session"))
     return Table("Return on fixed users while learning.", columns, tuple(rows))
@@ -206,6 +207,13 @@ def _offline(run: Run, policy: PolicyResult, places: int) -> list[Cell]:
 
 def _interval(interval: Interval, places: int) -> Cell:
     return Cell(number(interval.mean, places), half(interval, places), interval.mean)
+
+
+def _change(difference: Difference, places: int, *, fell: bool) -> Cell:
+    """A difference; marked where it fell while the return rose."""
+    text = signed(difference.mean, places)
+    note = ends(difference, places) + (", fell while the return rose" if fell else "")
+    return Cell(f"{SIGN['caution']} {text}" if fell else text, note, difference.mean, "caution" if fell else "")
 
 
 def _verdict(estimate: Estimate) -> Cell:

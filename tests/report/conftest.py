@@ -112,6 +112,7 @@ def metrics() -> dict[str, Any]:
             | {"mean": 0.2, "se": 0.05, "low": 0.1, "high": 0.3}
         ],
         "offline": [e for name, *_, value in POLICIES if name in OVERLAP for e in _estimates(name, value)],
+        "front": _front(),
         "warnings": [
             "popularity, whole slates: it would never show any of the logged slates, so the log says nothing."
         ],
@@ -182,6 +183,37 @@ def _policy(name: str, kind: str, sessions: dict[str, Any], numbers: list[float]
         },
         "slate_truth": None if "oracle" in kind else slate,
     }
+
+
+def _front() -> dict[str, Any]:
+    """Two families under three preferences; the new one covers more, and trades clicks against novelty."""
+
+    def about(value: float, se: float = 0.1) -> dict[str, float]:
+        return {"mean": value, "se": se, "low": value - 2 * se, "high": value + 2 * se}
+
+    grid = ((1.0, 0.0, 0.0), (0.0, 0.5, 0.5), (0.0, 0.0, 1.0))
+    brought = {
+        "weighed static fusion": ((9.0, 1.0, 2.0), (8.0, 0.9, 1.9), (7.0, 0.8, 4.0)),
+        "told ppo": ((12.0, 2.0, 3.0), (11.0, 2.2, 4.0), (9.0, 1.9, 5.0)),
+    }
+    families = [
+        {
+            "family": name,
+            "points": [
+                {
+                    "preference": preference,
+                    "truth": dict(zip(OBJECTIVES, map(about, point), strict=True)),
+                    "dominated": point == (8.0, 0.9, 1.9),
+                }
+                for preference, point in zip(grid, points, strict=True)
+            ],
+            "moves": {key: about(b - a) for key, a, b in zip(OBJECTIVES, points[0], points[2], strict=True)},
+            "hypervolume": about(40.0 if name == "told ppo" else 25.0, 1.0),
+        }
+        for name, points in brought.items()
+    ]
+    more = {"policy": "told ppo", "against": "weighed static fusion", "objective": "hypervolume", **about(15.0, 1.0)}
+    return {"n_users": 500, "families": families, "differences": [more]}
 
 
 def _estimates(name: str, value: float) -> list[dict[str, Any]]:

@@ -56,7 +56,7 @@ def report(make_run: Callable[..., Path], catalog: Catalog) -> Path:
 def test_figures_are_drawn_without_a_complaint(report: Path, tmp_path: Path) -> None:
     document, said = _opened(report, tmp_path / "profile")
     assert "CONSOLE" not in said
-    assert document.partition("<script")[0].count('class="js-plotly-plot"') == 7
+    assert document.partition("<script")[0].count('class="js-plotly-plot"') == 9
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in document
 
 

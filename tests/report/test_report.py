@@ -108,10 +108,18 @@ def test_hostile_text_is_shown_as_text(page_of: Callable[..., Page], metrics: di
 def test_every_part_is_there(page_of: Callable[..., Page]) -> None:
     page = page_of()
     figures = ("returns", "differences", "learning-curve", "estimates", "effective-sizes")
-    assert sorted(page.attributes("data-figure")) == sorted([*figures, "trade-off-click", "trade-off-conversion"])
+    fronts = ("front-click", "front-conversion", "trade-off-click", "trade-off-conversion")
+    assert sorted(page.attributes("data-figure")) == sorted([*figures, *fronts])
     sections = ["policies", "sessions", "trade-off", "learning", "offline", "slates", "rates", "run"]
     assert [attributes["id"] for tag, attributes in page.tags if tag == "section"] == sections
-    for words in ("ppo wins", "popularity, whole slates", "numpy 2.4.6", "timesteps: 100000", "launch log 1.23 s"):
+    for words in (
+        "told ppo covers more than weighed static fusion",
+        "ppo wins",
+        "popularity, whole slates",
+        "numpy 2.4.6",
+        "timesteps: 100000",
+        "launch log 1.23 s",
+    ):
         assert words in page.text
     assert (
         "with their training: ppo on 100,000 slates of its own, linucb on 300 sessions of its own and static fusion on "
@@ -152,8 +160,9 @@ def test_pictures_are_embedded_once(make_run: MakeRun, catalog: Catalog) -> None
 
 
 def test_missing_parts_are_said(page_of: Callable[..., Page], metrics: dict[str, Any]) -> None:
-    bare = metrics | {"differences": [], "offline": [], "warnings": []}
+    bare = metrics | {"differences": [], "offline": [], "warnings": [], "front": None}
     text = page_of(metrics=bare, examples=None, curve=None).text
+    assert "Under other preferences" not in text
     for words in ("has no learning curve", "no offline estimates", "kept no example slates", "no paired differences"):
         assert words in text
 
