@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from recsim.experiments.bench.measures import amount, promised
+from recsim.experiments.bench.measures import SECONDS, amount, promised
+from recsim.experiments.learning.claims import verdict
 from recsim.files import read_json, write_text
 from recsim.report.format import compact, number
 from recsim.users.presets import PRESETS
@@ -97,7 +98,67 @@ def constants() -> str:
     return markdown(("world", "constants"), rows, left=2)
 
 
-TABLES: dict[str, Callable[[], str]] = {"env": env, "peers": peers, "presets": presets, "constants": constants}
+def learn() -> str:
+    """What each policy earns in each world that agents were trained in."""
+    return _earned("policies", "policy")
+
+
+def fusions() -> str:
+    """What each fusion earns on the users on whom the best one is chosen."""
+    return _earned("fusions", "fusion")
+
+
+def claims() -> str:
+    """What is claimed of agents beside what was measured."""
+    rows = [
+        (one["preset"], one["claim"], _interval(one, "measured"), f"> {one['asked']:g}", verdict(one))
+        for one in _result("learn")["claims"]
+        if one["asked"] is not None
+    ]
+    return markdown(("world", "claim", "measured", "asked", "met"), rows, left=2)
+
+
+def training() -> str:
+    """How fast PPO trains."""
+    kept = {True: "yes", False: "**no**", None: ""}
+    rows = [
+        (
+            one["label"],
+            "never" if one["value"] is None else amount(one["value"], one["unit"]),
+            promised(one),
+            kept[one.get("kept")],
+        )
+        for one in _result("learn")["speed"]
+    ]
+    return markdown(("measure", "measured", "promised", "kept"), rows, left=1)
+
+
+def _earned(part: str, what: str) -> str:
+    rows = [
+        (
+            name if row == 0 else "",
+            one["policy"],
+            f"{one['n_users']:,}",
+            _interval(one["return"], "mean"),
+            number(one["length"], 1),
+            "" if one["training_seconds"] is None else amount(one["training_seconds"], SECONDS),
+        )
+        for name, world in _result("learn")["presets"].items()
+        for row, one in enumerate(world[part])
+    ]
+    return markdown(("world", what, "users", "return of a session", "slates", "training"), rows, left=2)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "env": env,
+    "peers": peers,
+    "presets": presets,
+    "constants": constants,
+    "learn": learn,
+    "fusions": fusions,
+    "claims": claims,
+    "training": training,
+}
 
 
 def _interval(found: dict[str, float] | None, middle: str) -> str:

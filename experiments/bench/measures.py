@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from recsim.report.format import number
+from recsim.report.format import number, percent
 
-RATE, TIMES, SECONDS, GIB = "user-steps per CPU-second", "times", "seconds", "GiB"
+RATE, TIMES, SECONDS, GIB, SHARE = "user-steps per CPU-second", "times", "seconds", "GiB", "share"
 SYMBOLS = {RATE: "/s", TIMES: "×", SECONDS: "s", GIB: "GiB"}
 
 
@@ -84,9 +84,11 @@ def measure(name: str, label: str, unit: str, repeats: Sequence[float], sizes: S
 def amount(value: float, unit: str) -> str:
     """A value with the symbol of its unit.
 
-    >>> amount(1234567, RATE), amount(1.25, GIB)
-    ('1,234,567 /s', '1.25 GiB')
+    >>> amount(1234567, RATE), amount(1.25, GIB), amount(0.25, SHARE)
+    ('1,234,567 /s', '1.25 GiB', '25.0%')
     """
+    if unit == SHARE:
+        return percent(value)
     return f"{number(value, 0 if unit == RATE else 2)} {SYMBOLS[unit]}"
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +13,7 @@ import recsim
 from recsim.catalog import load_catalog
 from recsim.envs import SlateVectorEnv
 from recsim.experiments.bench import large, steps
+from recsim.experiments.bench.machine import machine
 from recsim.experiments.bench.measures import Effort, Sizes
 from recsim.experiments.bench.peers import peers
 from recsim.experiments.errors import UserError, input_errors
@@ -56,7 +55,7 @@ def bench(rows: Sequence[str], sizes: Sizes, effort: Effort, peer_folder: Path, 
         **asdict(effort),
         "measures": measures,
         "peers": peers(peer_folder, effort, display, ours) if PEERS in rows else [],
-        "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.system()},
+        "machine": machine(),
         "versions": {"recsim": recsim.__version__, **current_versions()},
     }
 
@@ -73,12 +72,3 @@ def _possible(rows: Sequence[str], display: Display) -> list[str]:
         if row in impossible:
             display.note(f"{row} is left out, as {impossible[row]}.")
     return [row for row in ROWS if row in rows and row not in impossible and row != PEERS]
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

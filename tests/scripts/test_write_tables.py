@@ -52,6 +52,37 @@ def test_presets_stand_below_one_another(script: ModuleType, tmp_path: Path, mon
     ]
 
 
+def test_what_agents_earn_and_what_is_claimed_of_them(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def row(policy: str, seconds: float | None) -> dict[str, object]:
+        earned = {"mean": 12.5, "low": 12.0, "high": 13.0}
+        return {"policy": policy, "n_users": 4000, "return": earned, "length": 9.25, "training_seconds": seconds}
+
+    interval = {"measured": 1.25, "low": 1.15, "high": 1.35}
+    claim = {"preset": "feed", "claim": "a / b", "asked": 1.2, "met": False, "met_on_average": True, **interval}
+    found = {
+        "presets": {"feed": {"policies": [row("uniform", None), row("ppo", 60.0)], "fusions": [row("vote", 1.5)]}},
+        "claims": [claim, {**claim, "asked": None}],
+        "speed": [
+            {"label": "share", "value": 0.125, "unit": "share"},
+            {"label": "beats", "value": None, "unit": "seconds", "ceiling": 90.0, "kept": False},
+        ],
+    }
+    write_json(tmp_path / "results" / "learn.json", found)
+    monkeypatch.setattr(script, "DOCS", tmp_path)
+    assert script.learn().splitlines()[2:] == [
+        "| feed | uniform | 4,000 | 12.50 [12.00, 13.00] | 9.2 |  |",
+        "|  | ppo | 4,000 | 12.50 [12.00, 13.00] | 9.2 | 60.00 s |",
+    ]
+    assert script.fusions().splitlines()[2:] == ["| feed | vote | 4,000 | 12.50 [12.00, 13.00] | 9.2 | 1.50 s |"]
+    assert script.claims().splitlines()[2:] == ["| feed | a / b | 1.25 [1.15, 1.35] | > 1.2 | on average |"]
+    assert script.training().splitlines()[2:] == [
+        "| share | 12.5% |  |  |",
+        "| beats | never | ≤ 90.00 s | **no** |",
+    ]
+
+
 def test_only_what_stands_in_a_table_is_written(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

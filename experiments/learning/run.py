@@ -1,0 +1,134 @@
+"""The whole of `recsim bench learn`, in one document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import recsim
+from recsim.experiments.bench.machine import machine
+from recsim.experiments.config import RunConfig
+from recsim.experiments.learning import serving, speed
+from recsim.experiments.learning.claims import CLAIMS, LEVEL, judged
+from recsim.experiments.learning.outcome import BEST_ALONE, BEST_FUSION, PLANNER, PPO, Outcome
+from recsim.experiments.learning.size import Size
+from recsim.experiments.policies import check_agents
+from recsim.experiments.progress import Advance, Display
+from recsim.experiments.run_folder import RunFolder, current_versions
+from recsim.experiments.runner import finish
+from recsim.experiments.stages import Stage
+from recsim.experiments.threads import threads
+from recsim.experiments.world import World
+from recsim.files import read_json
+from recsim.metrics import mean_interval
+from recsim.objectives import NAMES
+
+PARTS = 1000  # of a stage, on the progress bar
+
+
+def learn(size: Size, runs: Path, *, n_threads: int, display: Display) -> dict[str, Any]:
+    """Everything that is measured; what is finished in the folder `runs` is read from there.
+
+    Raises:
+        UserError: if it cannot be measured, or a run in the folder was started with other settings.
+    """
+    size.check()
+    presets: dict[str, Any] = {}
+    claims = []
+    with threads(n_threads):
+        for preset in size.presets:
+            outcomes = []
+            for seed in range(size.seeds):
+                config, run = size.config(preset, seed), runs / f"{preset}-{seed}"
+                _finish(config, run, serving.stages_of(config, size), display)
+                outcomes.append(Outcome.read(run, seed, size))
+            presets[preset] = {"policies": _policies(outcomes), "fusions": _fusions(outcomes)}
+            claims += [judged(claim, preset, outcomes) for claim in CLAIMS]
+    with threads(1):
+        config = speed.quickstart(size)
+        _finish(config, runs / "speed", speed.stages_of(config, size), display)
+    return {
+        **asdict(size),
+        "level": LEVEL,
+        "presets": presets,
+        "claims": claims,
+        "speed": read_json(runs / "speed" / size.speed),
+        "machine": machine(),
+        "versions": {"recsim": recsim.__version__, **current_versions()},
+    }
+
+
+def _finish(config: RunConfig, run: Path, stages: Sequence[Stage], display: Display) -> None:
+    """Do what a run lacks, on one bar for the whole run."""
+    world = World.of(config)
+    check_agents(world)
+    folder = RunFolder.start(run, config, resume=True)
+    lacking = sum(not folder.has(stage.name, stage.outputs) for stage in stages)
+    with display.stage(run.name, PARTS * max(lacking, 1)) as advance:
+        finish(folder, world, stages, _Parts(display, advance))
+
+
+class _Parts:
+    """Tells stages as parts of one bar."""
+
+    def __init__(self, display: Display, advance: Advance) -> None:
+        self._display, self._advance, self._done = display, advance, 0
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Advance]:
+        start = self._done
+        yield lambda done: self._advance(start + PARTS * min(done, total) // total)
+        self._done += PARTS
+        self._advance(self._done)
+
+    def note(self, sentence: str) -> None:
+        self._display.note(sentence)
+
+
+def _policies(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """A row for each policy on the fresh users, in the order of what they know."""
+    alone = [name for name in outcomes[0].sessions["policy"].unique() if name.endswith(" alone")]
+    roles = ["uniform", "popularity", *alone, BEST_ALONE, BEST_FUSION, PPO, "myopic oracle", PLANNER]
+    rows = []
+    for role in roles:
+        row = _row(role, outcomes, lambda outcome, role=role: outcome.sessions_of(role))  # type: ignore[misc]
+        names = [outcome.named(role) for outcome in outcomes]
+        seconds = [outcome.training_seconds(name) for outcome, name in zip(outcomes, names, strict=True)]
+        rows.append(row | {"training_seconds": _mean(seconds)} | ({} if set(names) == {role} else {"chosen": names}))
+    return rows
+
+
+def _fusions(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """A row for each fusion on the users on whom the best one was chosen."""
+    rows = []
+    for name in outcomes[0].fusions:
+        row = _row(name, outcomes, lambda one, name=name: one.compared[one.compared["policy"] == name])  # type: ignore[misc]
+        seconds = [outcome.training_seconds(name) for outcome in outcomes]
+        best = sum(outcome.named(BEST_FUSION) == name for outcome in outcomes)
+        rows.append(row | {"training_seconds": _mean(seconds), "times_best": best})
+    return rows
+
+
+def _row(name: str, outcomes: Sequence[Outcome], of: Callable[[Outcome], pd.DataFrame]) -> dict[str, Any]:
+    """What a policy earns: the mean of the seeds' means with its interval, and each seed's interval over its users."""
+    found = [of(outcome) for outcome in outcomes]
+    by_seed = [mean_interval(sessions["reward"], LEVEL) for sessions in found]
+    return {
+        "policy": name,
+        "n_users": len(found[0]),
+        "return": vars(mean_interval([interval.mean for interval in by_seed], LEVEL)),
+        "by_seed": [{"seed": one.seed, **vars(own)} for one, own in zip(outcomes, by_seed, strict=True)],
+        "objectives": {name: _mean([float(sessions[name].mean()) for sessions in found]) for name in NAMES},
+        "length": _mean([float(sessions["length"].mean()) for sessions in found]),
+    }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """The mean, or None where a value is missing."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
