@@ -28,7 +28,7 @@ def checked_users(model: str, catalog: str | None, options: str, *, slate_size: 
     Raises:
         UserError: if there is no such model, catalogue or option, or the slate does not fit the catalogue.
     """
-    given = _mapping(options)
+    given = mapping(options, "--options", EXAMPLE)
     with input_errors():
         items = Catalog.synthetic(n_items=40, n_categories=4) if catalog is None else load_catalog(catalog)
     users_of(UsersConfig(model=model, options=given), items, seed)  # refused here in the words of `recsim run`
@@ -39,11 +39,12 @@ def checked_users(model: str, catalog: str | None, options: str, *, slate_size: 
         return error.report
 
 
-def _mapping(options: str) -> dict[str, Any]:
+def mapping(text: str, option: str, example: str) -> dict[str, Any]:
+    """What an option of the command line says in YAML or JSON; `example` is shown where it is no mapping."""
     try:
-        given = yaml.safe_load(options)
+        given = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UserError(f"--options {options!r} is no YAML or JSON; write a mapping such as {EXAMPLE}.") from error
+        raise UserError(f"{option} {text!r} is no YAML or JSON; write a mapping such as {example}.") from error
     if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
-        raise UserError(f"--options {options!r} names no options; write a mapping such as {EXAMPLE}.")
+        raise UserError(f"{option} {text!r} names no options; write a mapping such as {example}.")
     return given

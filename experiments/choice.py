@@ -34,9 +34,10 @@ def judged_policies(config: RunConfig, names: str | None = None) -> list[PolicyC
         UserError: if there is no such policy, or it is an oracle.
     """
     if names is None:
-        return [policy for policy in config.policies if policy.kind not in ORACLES]
+        return [policy for policy in config.policies if policy.judged_by_log]
     chosen = [chosen_policy(config, word) for word in names.split(",")]
     for policy in chosen:
-        if policy.kind in ORACLES:
-            raise UserError(f"{policy.title!r} sees the hidden state of users, which no log holds; leave it out.")
-    return list(dict.fromkeys(chosen))
+        if not policy.judged_by_log:
+            seen = "the hidden state of users" if policy.kind in ORACLES else "more of a session than one observation"
+            raise UserError(f"{policy.title!r} sees {seen}, which no log holds; leave it out.")
+    return list({policy.slug: policy for policy in chosen}.values())

@@ -57,6 +57,8 @@ bench_app = typer.Typer(
 )
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(bench_app, name="bench")
+log_app = typer.Typer(no_args_is_help=True, help="Hand logs to other programs.")
+app.add_typer(log_app, name="log")
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="What to run.", show_default=False)]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the simulation; results do not depend on it.")]
@@ -304,6 +306,100 @@ def bench_presets(
         typer.echo(json_format.dumps(found, indent=1))
     else:
         tables.print_presets(found)
+
+
+@bench_app.command(
+    "learn",
+    epilog=_examples(
+        "recsim bench learn --out docs/results/learn.json",
+        "recsim bench learn choc --seeds 2 --n 500 --timesteps 50000 --runs runs/choc",
+    ),
+)
+def bench_learn(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Built-in worlds; default: marketplace, feed, choc.", show_default=False),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the JSON here, too.")] = None,
+    runs: Annotated[Path, typer.Option(metavar="DIR", help="Run folders; what is finished there is kept.")] = Path(
+        "runs/learn"
+    ),
+    seeds: Annotated[int, typer.Option(min=2, help="Worlds of each preset, trained in from the beginning.")] = 5,
+    users: Annotated[int, typer.Option("--n", min=2, help="Fresh users of every policy.")] = 4000,
+    selecting: Annotated[int, typer.Option("--selected-on", min=2, help="Other users, to choose the fusion on.")] = 500,
+    timesteps: Annotated[int, typer.Option(min=1, help="Slates that PPO is trained on.")] = 400_000,
+    ppo: Annotated[str, typer.Option(metavar="YAML", help="Other settings of PPO.")] = "{}",
+    methods: Annotated[
+        str, typer.Option(help="Fusions to compare, with commas; or all. Default: all but transformer.")
+    ] = "",
+    planned: Annotated[int, typer.Option(min=2, help="Users of the planning oracle, the first ones.")] = 100,
+    budget: Annotated[int, typer.Option(min=10, help="Rollouts a decision of the planning oracle.")] = 640,
+    launch: Annotated[int, typer.Option(min=2, help="Users of the log on which fusions are fitted.")] = 2000,
+    rounds: Annotated[int, typer.Option(min=1, help="Updates of PPO whose speed is measured.")] = 8,
+    catalog: Annotated[str, typer.Option(metavar="NAME_OR_PATH", help="Catalogue.")] = "openclipart",
+    slate_size: Annotated[int, typer.Option("--k", min=1, help="Slate size.")] = 10,
+    horizon: Annotated[int, typer.Option(min=1, help="Most slates in a session.")] = 30,
+    recent: Annotated[int, typer.Option(min=0, help="Clicked and bought items that agents are told of.")] = 20,
+    threads: Threads = 1,
+) -> None:
+    """What agents earn in the built-in worlds, whether the project's claims hold, and how fast PPO trains."""
+    import json as json_format
+
+    from recsim.experiments import tables
+    from recsim.experiments.checking import mapping
+    from recsim.experiments.learning.run import learn
+    from recsim.experiments.learning.size import CLAIMED, FUSIONS, QUICK, Size
+    from recsim.experiments.progress import console_display
+    from recsim.files import write_json
+
+    size = Size(
+        presets=tuple(names or CLAIMED),
+        catalog=catalog,
+        seeds=seeds,
+        n_users=users,
+        n_selecting=selecting,
+        n_planned=planned,
+        budget=budget,
+        n_launch=launch,
+        timesteps=timesteps,
+        ppo=mapping(ppo, "--ppo", "'{gamma: 0.99}'"),
+        methods=tuple(FUSIONS) if methods == "all" else tuple(methods.split(",")) if methods else QUICK,
+        slate_size=slate_size,
+        horizon=horizon,
+        recent=recent,
+        rounds=rounds,
+    )
+    with _resumable("the same command"), console_display(_stderr()) as display:
+        found = learn(size, runs, n_threads=threads, display=display)
+    if out is not None:
+        with input_errors():
+            write_json(out, found)
+    if json:
+        typer.echo(json_format.dumps(found, indent=1, ensure_ascii=False))
+    else:
+        tables.print_learn(found)
+
+
+@log_app.command(
+    "export",
+    epilog=_examples(
+        "recsim log export log.parquet --format minari --out ~/.minari/datasets",
+        "recsim log export log.parquet --format d3rlpy-npz --out exported",
+    ),
+)
+def log_export(
+    log: Annotated[Path, typer.Argument(metavar="LOG.parquet", help="The log.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write into.", show_default=False)],
+    form: Annotated[str, typer.Option("--format", help="minari or d3rlpy-npz.")] = "minari",
+    actions: Annotated[str | None, typer.Option(help="slate (default for Minari) or taste (for d3rlpy).")] = None,
+    name: Annotated[str, typer.Option(help="Minari's name of the dataset.")] = "recsim-log-v0",
+    catalog: Annotated[str | None, typer.Option(metavar="NAME_OR_PATH", help="Default: the one the log names.")] = None,
+) -> None:
+    """Write a log as a Minari dataset or as the arrays of d3rlpy's MDPDataset: an episode a session."""
+    from recsim.experiments.exporting import export_log
+
+    typer.echo(export_log(log, out, form, actions, name, catalog))
 
 
 def _read(path: Path) -> RunConfig:

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from recsim.experiments.policy_settings import (
+    BanditPolicy,
+    CustomPolicy,
+    FusionPolicy,
+    LinUCBPolicy,
+    MyopicOraclePolicy,
+    OfflinePolicy,
+    PopularityPolicy,
+    PPOPolicy,
+    SlateQPolicy,
+    StaticFusionPolicy,
+    StockPolicy,
+    UniformPolicy,
+)
+from recsim.experiments.settings import Count, Name, Positive, Settings
 from recsim.objectives import Objectives
 
 ORACLES = ("myopic_oracle",)  # they see the hidden state, so a log says nothing about them
 
-NotNegative = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(gt=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]*$", max_length=60)]
-
-
-class Settings(BaseModel):
-    """Base of all parts of a config: no unknown keys, no change, no silent conversion of types."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+LearnedPolicy = (
+    StaticFusionPolicy
+    | FusionPolicy
+    | LinUCBPolicy
+    | BanditPolicy
+    | SlateQPolicy
+    | OfflinePolicy
+    | PPOPolicy
+    | StockPolicy
+    | CustomPolicy
+)
+PolicyConfig = Annotated[
+    UniformPolicy | PopularityPolicy | LearnedPolicy | MyopicOraclePolicy, Field(discriminator="kind")
+]
 
 
 class SyntheticConfig(Settings):
@@ -149,121 +159,18 @@ class EvaluationConfig(Settings):
     batch: Count = 512
 
 
-class PolicySettings(Settings):
-    """What every policy has; without a name it is called like its kind.
+class FrontConfig(Settings):
+    """The fronts of the policies that are told a preference, and of the static fusion.
 
     Attributes:
-        name: what tables and files call it.
+        parts: preferences are all those in multiples of 1 / parts.
+        n_users: users on whom every policy is run under every preference.
+        n_boot: bootstrap draws of the hypervolume.
     """
 
-    name: Name | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_unset_name(self, told: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in told(self).items() if key != "name" or value is not None}
-
-    @property
-    def title(self) -> str:
-        """The name, or the kind in words."""
-        return self.name or str(getattr(self, "kind")).replace("_", " ")  # noqa: B009 (each subclass has its kind)
-
-    @property
-    def slug(self) -> str:
-        """The title as a file name."""
-        return re.sub(r"[^a-z0-9.-]+", "_", self.title.lower())
-
-
-class UniformPolicy(PolicySettings):
-    """Any slate."""
-
-    kind: Literal["uniform"]
-
-
-class PopularityPolicy(PolicySettings):
-    """The most popular items, or items drawn by popularity."""
-
-    kind: Literal["popularity"]
-    temperature: NotNegative = 0.0
-
-
-class StaticFusionPolicy(PolicySettings):
-    """Fixed modality weights fitted on the launch log."""
-
-    kind: Literal["static_fusion"]
-    temperature: NotNegative = 0.0
-
-
-class LinUCBPolicy(PolicySettings):
-    """A linear bandit that learns while it serves `n_users` users."""
-
-    kind: Literal["linucb"]
-    temperature: NotNegative = 0.0
-    alpha: NotNegative = 0.5
-    n_users: Count = 500
-
-
-class PPOPolicy(PolicySettings):
-    """Proximal policy optimisation of stable-baselines3; its names of settings are kept.
-
-    The defaults differ from SB3's where slates call for it: a slate's probability ratio is a product over its
-    positions, so that a clip range of 0.2 would stop every update at once; the critic's weight keeps its gradient
-    from filling max_grad_norm.
-
-    Attributes:
-        temperature: of the trained policy when it is evaluated; 1 is what was trained.
-        timesteps: slates to train on, over all environments.
-        n_envs: users served side by side.
-        n_steps: slates a user between two updates.
-        warm_start: whether to start from the static fusion.
-        start_temperature: of the policy around the warm start.
-        hidden: width of the policy's small networks.
-        tower: size of its two-tower embedding.
-        value_scale: order of magnitude of returns.
-        eval_every: slates between two points of the learning curve.
-        eval_users: users of the learning curve, always the same.
-    """
-
-    kind: Literal["ppo"]
-    temperature: NotNegative = 1.0
-    timesteps: Count = 200_000
-    n_envs: Count = 256
-    n_steps: Count = 32
-    batch_size: Annotated[int, Field(ge=2)] = 4096  # advantages are normalised within a batch
-    n_epochs: Count = 4
-    learning_rate: Positive = 3e-3
-    ent_coef: NotNegative = 0.0
-    vf_coef: NotNegative = 0.05
-    max_grad_norm: Positive = 0.5
-    gamma: Share = 0.95
-    gae_lambda: Share = 0.8
-    clip_range: Positive = 1.0
-    target_kl: Positive | None = None
-    warm_start: bool = True
-    start_temperature: Positive = 0.25
-    hidden: Count = 64
-    tower: Count = 16
-    value_scale: Positive = 10.0
-    eval_every: Count = 20_000
-    eval_users: Annotated[int, Field(ge=2)] = 200
-
-    @model_validator(mode="after")
-    def _whole_batches(self) -> PPOPolicy:
-        if self.n_envs * self.n_steps % self.batch_size:
-            slates = self.n_envs * self.n_steps
-            raise ValueError(f"n_envs times n_steps is {slates}, which batch_size {self.batch_size} does not divide")
-        return self
-
-
-class MyopicOraclePolicy(PolicySettings):
-    """The best slate of each step, from the hidden state."""
-
-    kind: Literal["myopic_oracle"]
-
-
-PolicyConfig = Annotated[
-    UniformPolicy | PopularityPolicy | StaticFusionPolicy | LinUCBPolicy | PPOPolicy | MyopicOraclePolicy,
-    Field(discriminator="kind"),
-]
+    parts: Count = 4
+    n_users: Annotated[int, Field(ge=2)] = 500
+    n_boot: Annotated[int, Field(ge=2)] = 500
 
 
 class RunConfig(Settings):
@@ -277,10 +184,12 @@ class RunConfig(Settings):
         slate_size: k.
         horizon: most slates in a session.
         sessions: most sessions of a user; above 1, users come back if their model says so.
+        recent: how many of the last clicked and bought items agents are told by number.
         objectives: their weights in the reward.
         launch_log: collected first, where anything builds on the static fusion.
         production_log: collected by the policy in production.
         evaluation: how policies are measured.
+        front: whether, and on which grid, fronts are measured.
         policies: what is compared.
     """
 
@@ -291,10 +200,12 @@ class RunConfig(Settings):
     slate_size: Count = 10
     horizon: Count = 30
     sessions: Count = 1
+    recent: Annotated[int, Field(ge=0)] = 0
     objectives: ObjectiveWeights = ObjectiveWeights()
     launch_log: LaunchLog = LaunchLog()
     production_log: ProductionLog = ProductionLog()
     evaluation: EvaluationConfig = EvaluationConfig()
+    front: FrontConfig | None = None
     policies: Annotated[tuple[PolicyConfig, ...], Field(strict=False, min_length=1)]
 
     @model_validator(mode="after")
@@ -311,9 +222,32 @@ class RunConfig(Settings):
 
     @model_validator(mode="after")
     def _something_to_judge(self) -> RunConfig:
-        if all(policy.kind in ORACLES for policy in self.policies):
-            raise ValueError("all policies are oracles, on which a log says nothing; add another policy")
+        if not any(policy.judged_by_log for policy in self.policies):
+            what = "oracles" if all(policy.kind in ORACLES for policy in self.policies) else "oracles or recurrent"
+            raise ValueError(f"all policies are {what}, on which a log says nothing; add another policy")
         return self
+
+    @model_validator(mode="after")
+    def _recent_items_told(self) -> RunConfig:
+        for policy in self.policies:
+            reads = isinstance(policy, PPOPolicy) and (policy.encoder or policy.mask_bought)
+            if reads and not self.recent:
+                raise ValueError(f"{policy.title!r} reads what was clicked or bought lately; set recent to 20 or so")
+        return self
+
+    @model_validator(mode="after")
+    def _weights_to_prefer(self) -> RunConfig:
+        for name, weight in self.objectives.model_dump().items():
+            if weight <= 0 and (self.front or self.conditioned):
+                raise ValueError(
+                    f"the weight of objective {name} is {weight:g}; preferences multiply weights, which are above 0"
+                )
+        return self
+
+    @property
+    def conditioned(self) -> list[PPOPolicy]:
+        """The policies that are told a preference."""
+        return [policy for policy in self.policies if isinstance(policy, PPOPolicy) and policy.preference]
 
     @property
     def baseline(self) -> PolicyConfig:
@@ -324,9 +258,5 @@ class RunConfig(Settings):
     @property
     def needs_fusion(self) -> bool:
         """Whether any part of the run builds on the static fusion."""
-        return self.production_log.policy == "static_fusion" or any(needs_fusion(policy) for policy in self.policies)
-
-
-def needs_fusion(policy: PolicyConfig) -> bool:
-    """Whether a policy is, or starts from, the static fusion."""
-    return policy.kind == "static_fusion" or (isinstance(policy, PPOPolicy) and policy.warm_start)
+        served = self.production_log.policy == "static_fusion"
+        return served or self.front is not None or any(policy.builds_on_fusion for policy in self.policies)

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from recsim.catalogs import BUNDLED
 from recsim.experiments.config import RunConfig, UsersConfig
-from recsim.experiments.config_problems import Place, Problem, did_you_mean, problems_of
+from recsim.experiments.config_problems import Place, Problem, did_you_mean, problems_of, wanted_instead
 from recsim.experiments.errors import UserError
+from recsim.experiments.policy_settings import AgentSettings, FusionPolicy, StockPolicy
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
@@ -31,7 +32,7 @@ class ConfigError(UserError):
 
 
 def read_config(path: str | Path) -> RunConfig:
-    """The config in a YAML file. A catalogue given as a relative path is looked for beside the file.
+    """The config in a YAML file. A catalogue given as a relative path is looked for beside the file, as are models.
 
     Raises:
         ConfigError: if there is no such file, it is no YAML, or anything in it is unknown, missing or impossible.
@@ -43,8 +44,8 @@ def read_config(path: str | Path) -> RunConfig:
         config = RunConfig.model_validate(data)
     except ValidationError as error:
         _refuse(path, root, problems_of(error, data, RunConfig))
-    _refuse(path, root, list(_option_problems(config.users)))
-    return _with_catalog_beside(config, path)
+    _refuse(path, root, [*_option_problems(config.users), *_agent_problems(config)])
+    return _with_files_beside(config, path)
 
 
 def config_text(config: RunConfig) -> str:
@@ -157,8 +158,7 @@ def _option_problems(users: UsersConfig) -> Iterator[Problem]:
             yield Problem(place, f"unknown key 'users.options.{name}'; {did_you_mean(name, list(known))}")
         elif name == "choice":
             yield from _choice_problems(value, place)
-        elif isinstance(value, bool) or not isinstance(value, (int, type(known[name]))):
-            wanted = "a whole number" if isinstance(known[name], int) else "a number"
+        elif wanted := wanted_instead(value, known[name]):
             yield Problem(place, f"'users.options.{name}' is {value!r}; it must be {wanted}.")
 
 
@@ -171,12 +171,28 @@ def _choice_problems(value: Any, place: Place) -> Iterator[Problem]:
         yield Problem(place, f"'users.options.choice' cannot be: {error}")
 
 
-def _with_catalog_beside(config: RunConfig, path: Path) -> RunConfig:
-    name = config.catalog.name
-    if name is None or name in BUNDLED or os.path.isabs(name):
-        return config
-    beside = config.catalog.model_copy(update={"name": str((path.parent / name).resolve())})
-    return config.model_copy(update={"catalog": beside})
+def _agent_problems(config: RunConfig) -> Iterator[Problem]:
+    """What is wrong with methods and options of agents; an agent is imported only where the config sets some."""
+    for number, policy in enumerate(config.policies):
+        if isinstance(policy, FusionPolicy) or (isinstance(policy, AgentSettings | StockPolicy) and policy.options):
+            from recsim.experiments.agent_classes import problems_of_agent
+
+            yield from problems_of_agent(policy, ("policies", number))
+
+
+def _with_files_beside(config: RunConfig, path: Path) -> RunConfig:
+    """The config with relative paths as they are found from the folder of its file."""
+
+    def beside(name: str) -> str:
+        return name if os.path.isabs(name) else str((path.parent / name).resolve())
+
+    catalog, policies = config.catalog, list(config.policies)
+    if catalog.name is not None and catalog.name not in BUNDLED:
+        catalog = catalog.model_copy(update={"name": beside(catalog.name)})
+    for number, policy in enumerate(policies):
+        if isinstance(policy, StockPolicy) and policy.model:
+            policies[number] = policy.model_copy(update={"model": beside(policy.model)})
+    return config.model_copy(update={"catalog": catalog, "policies": tuple(policies)})
 
 
 def _flat(value: Any, place: str = "") -> dict[str, Any]:

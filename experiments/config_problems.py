@@ -70,6 +70,15 @@ def did_you_mean(word: Any, known: Sequence[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(known)}."
 
 
+def wanted_instead(value: Any, default: Any) -> str | None:
+    """What an option must be whose default is `default`, in words; None where `value` may stand, or nobody can tell."""
+    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text", tuple: "a list"}
+    wanted = kinds.get(type(default))
+    allowed = {float: (int, float), tuple: (list, tuple)}.get(type(default), type(default))
+    fits = isinstance(value, allowed) and isinstance(value, bool) == isinstance(default, bool)
+    return None if fits else wanted
+
+
 def _place(loc: Sequence[str | int], data: Any) -> Place:
     """`loc` without the names of union members that pydantic puts in."""
     place: list[str | int] = []

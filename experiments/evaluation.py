@@ -38,7 +38,7 @@ def run_sessions(world: World, run: Path, into: Path, progress: Advance) -> None
         policy = build(config, world, run, simulator)
         advance = _from(number * settings.n_users, progress)
         found = rollout(simulator, policy, settings.n_users, batch=settings.batch, progress=advance)
-        sessions.append(_session_table(policy.name, found, simulator.objectives.names))
+        sessions.append(session_table(policy.name, found, simulator.objectives.names))
         exposure.append(_exposure_table(policy.name, found))
     write_table(into / SESSIONS, pd.concat(sessions, ignore_index=True))
     write_table(into / EXPOSURE, pd.concat(exposure, ignore_index=True))
@@ -120,7 +120,7 @@ def _item(world: World, item: int) -> dict[str, Any]:
     return {"item": item, **told, "price": float(row["price"])}
 
 
-def _session_table(policy: str, sessions: Sessions, objectives: tuple[str, ...]) -> pd.DataFrame:
+def session_table(policy: str, sessions: Sessions, objectives: tuple[str, ...]) -> pd.DataFrame:
     columns = {name: sessions.objectives[:, column] for column, name in enumerate(objectives)}
     own = {"policy": policy, "user": sessions.user, "length": sessions.length, "reward": sessions.reward}
     return pd.DataFrame(own | columns)

@@ -44,7 +44,7 @@ def _ready(policies: list[PolicyConfig], run: Path | None, display: Display) -> 
     ready = []
     for policy in policies:
         model = model_file(policy)
-        if model is None or (run is not None and (run / model).is_file()):
+        if model is None or (run is not None and (run / model).exists()):
             ready.append(policy)
         else:
             display.note(f"{policy.title!r} is left out: it must be trained first (--run names a folder with models).")
@@ -70,9 +70,10 @@ def _refuse_foreign(log: Log, path: Path, world: World) -> None:
 
 
 def _refuse_training(log: Log, path: Path, world: World) -> None:
-    """Refuse the log on which the static fusion was fitted."""
-    if log.info.seed == world.simulator("the launch log").seed:
-        raise UserError(
-            f"{path} is the launch log, on which the static fusion is fitted, and a policy cannot be judged by what it "
-            "was fitted on; choose the production log or one of `recsim collect`."
-        )
+    """Refuse the logs on which policies are fitted."""
+    for name, fitted in (("launch", "the static fusion is"), ("training", "agents are")):
+        if log.info.seed == world.simulator(f"the {name} log").seed:
+            raise UserError(
+                f"{path} is the {name} log, on which {fitted} fitted, and a policy cannot be judged by what it "
+                "was fitted on; choose the production log or one of `recsim collect`."
+            )

@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 import recsim
 from recsim import logs
 from recsim.agents.fusion.static import StaticFusion
-from recsim.experiments.config import CatalogConfig, EvaluationConfig, LaunchLog, RunConfig, UniformPolicy, UsersConfig
+from recsim.experiments.config import CatalogConfig, EvaluationConfig, LaunchLog, RunConfig, UsersConfig
 from recsim.experiments.errors import UserError
 from recsim.experiments.policies import build
+from recsim.experiments.policy_settings import UniformPolicy
 from recsim.experiments.progress import Display
 from recsim.experiments.run_folder import current_versions
 from recsim.experiments.threads import threads

@@ -12,8 +12,11 @@ import numpy as np
 import pandas as pd
 
 from recsim import metrics
-from recsim.experiments.config import ORACLES, PolicyConfig, RunConfig, UniformPolicy
+from recsim.experiments.config import ORACLES, PolicyConfig, RunConfig
 from recsim.experiments.evaluation import EXPOSURE, OFFLINE, PRODUCTION_LOG, SESSIONS, SLATE_TRUTH
+from recsim.experiments.front import FRONT, front_results
+from recsim.experiments.policies import model_file
+from recsim.experiments.policy_settings import TrainedPolicy, UniformPolicy
 from recsim.experiments.progress import Advance
 from recsim.experiments.training import CURVE_COLUMNS, curve_file
 from recsim.experiments.world import World
@@ -67,8 +70,13 @@ def gather(world: World, run: Path) -> dict[str, Any]:
             for estimate in offline["estimates"]
         ],
         "offline_differences": offline["differences"],
+        "front": _front(config, run, log.info.objectives),
         "warnings": [sentence for sentences in offline["warnings"].values() for sentence in sentences],
     }
+
+
+def _front(config: RunConfig, run: Path, objectives: tuple[str, ...]) -> dict[str, Any] | None:
+    return front_results(config, config.front, pd.read_parquet(run / FRONT), objectives) if config.front else None
 
 
 def _log_summary(config: RunConfig, log: Log) -> dict[str, Any]:
@@ -100,11 +108,11 @@ def _policy(
     }
 
 
-def temperature_of(policy: PolicyConfig) -> float:
-    """The temperature of a policy's Plackett-Luce distribution; 0 where it is deterministic."""
+def temperature_of(policy: PolicyConfig) -> float | None:
+    """The temperature of a policy's Plackett-Luce distribution; 0 where it is deterministic, None where it has none."""
     if isinstance(policy, UniformPolicy):
         return 1.0
-    return 0.0 if policy.kind in ORACLES else float(getattr(policy, "temperature"))  # noqa: B009 (all others have one)
+    return 0.0 if policy.kind in ORACLES else getattr(policy, "temperature", None)
 
 
 def _rates(sessions: pd.DataFrame, exposure: pd.DataFrame) -> dict[str, float | None]:
@@ -175,5 +183,9 @@ def _rows(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _learning_curves(config: RunConfig, run: Path) -> pd.DataFrame:
-    curves = [pd.read_parquet(run / curve_file(policy)) for policy in config.policies if policy.kind == "ppo"]
+    curves = [
+        pd.read_parquet(run / curve_file(policy))
+        for policy in config.policies
+        if isinstance(policy, TrainedPolicy) and model_file(policy)
+    ]
     return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=CURVE_COLUMNS)

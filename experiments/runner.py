@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recsim.experiments.config import PolicyConfig, RunConfig
+from recsim.experiments.policies import check_agents
 from recsim.experiments.progress import Display, Silent
 from recsim.experiments.run_folder import RunFolder, current_versions
 from recsim.experiments.stages import Stage, stages_of, training_stages
@@ -37,6 +38,7 @@ def run(
         UserError: if the folder cannot be used, or the config asks for something that does not exist.
     """
     world = World.of(config)
+    check_agents(world)
     with threads(n_threads):
         folder = RunFolder.start(out, config, resume=resume, overwrite=overwrite)
         finish(folder, world, stages_of(config), display or Silent())
@@ -52,6 +54,7 @@ def train(
         UserError: as `run`.
     """
     world = World.of(config)
+    check_agents(world)
     with threads(n_threads):
         folder = RunFolder.start(out, config, resume=True)
         finish(folder, world, training_stages(config, policy), display or Silent())

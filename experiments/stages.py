@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from recsim import logs
-from recsim.experiments import evaluation, results, training
+from recsim.experiments import evaluation, front, results, training
+from recsim.experiments.agent_classes import way_of
 from recsim.experiments.choice import judged_policies
-from recsim.experiments.config import LinUCBPolicy, LogSettings, PolicyConfig, PPOPolicy, RunConfig, needs_fusion
+from recsim.experiments.config import LearnedPolicy, LogSettings, PolicyConfig, RunConfig
 from recsim.experiments.errors import input_errors
 from recsim.experiments.policies import FUSION_FILE, build, model_file
+from recsim.experiments.policy_settings import LoggedSettings, OnlineSettings, TrainedPolicy
 from recsim.experiments.progress import Advance
+from recsim.experiments.training import LAUNCH_LOG, TRAINING_LOG
 from recsim.experiments.world import World
+from recsim.logs import collect, read_log, write_log
 
-LAUNCH_LOG, REPORT = "logs/launch.parquet", "report.html"
+REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,11 @@ class Stage:
 
 def stages_of(config: RunConfig) -> list[Stage]:
     """All stages of a run, in order."""
-    fusion = [launch_stage(config), fusion_stage()] if config.needs_fusion else []
-    learners = [policy for policy in config.policies if isinstance(policy, LinUCBPolicy | PPOPolicy)]
+    learners = _learners(config.policies)
+    log = Stage("production log", config.production_log.n_users, (evaluation.PRODUCTION_LOG,), _collect_production_log)
     return [
-        *fusion,
-        Stage("production log", config.production_log.n_users, (evaluation.PRODUCTION_LOG,), _collect_production_log),
+        *_before(config, learners, fusion=config.needs_fusion),
+        log,
         *map(learning_stage, learners),
         *_judgement(config),
         Stage("report", 1, (REPORT,), _report),
@@ -51,35 +54,54 @@ def stages_of(config: RunConfig) -> list[Stage]:
 
 def training_stages(config: RunConfig, policy: PolicyConfig) -> list[Stage]:
     """The stages that must be finished for one policy to act."""
-    found = [launch_stage(config), fusion_stage()] if needs_fusion(policy) else []
-    return [*found, learning_stage(policy)] if isinstance(policy, LinUCBPolicy | PPOPolicy) else found
+    learners = _learners([policy])
+    served = "production" in _logs(learners) and config.production_log.policy == "static_fusion"
+    return [*_before(config, learners, fusion=policy.builds_on_fusion or served), *map(learning_stage, learners)]
 
 
-def launch_stage(config: RunConfig) -> Stage:
-    """The stage that collects the launch log."""
-    return Stage("launch log", config.launch_log.n_users, (LAUNCH_LOG,), _collect_launch_log)
+def learning_stage(policy: LearnedPolicy) -> Stage:
+    """The stage that trains one policy."""
+    way, outputs, total = way_of(policy), [str(model_file(policy))], 1
+    if isinstance(policy, TrainedPolicy):
+        outputs += [training.curve_file(policy), f"tensorboard/{policy.slug}"]
+        total = policy.timesteps
+    elif way == "users" and isinstance(policy, OnlineSettings):
+        total = policy.n_users
+    return Stage(f"train {policy.title}", total, tuple(outputs), partial(training.WAYS[way], policy))
 
 
-def fusion_stage() -> Stage:
-    """The stage that fits the static fusion."""
-    return Stage("fit static fusion", 1, (FUSION_FILE,), _fit_fusion)
+def _learners(policies: Iterable[PolicyConfig]) -> list[LearnedPolicy]:
+    """The policies that are trained each in a stage of its own."""
+    return [policy for policy in policies if isinstance(policy, LearnedPolicy) and way_of(policy)]
 
 
-def learning_stage(policy: LinUCBPolicy | PPOPolicy) -> Stage:
-    """The stage that trains a policy which learns by acting."""
-    name, model = f"train {policy.title}", str(model_file(policy))
-    if isinstance(policy, LinUCBPolicy):
-        return Stage(name, policy.n_users, (model,), partial(training.train_linucb, policy))
-    outputs = (model, training.curve_file(policy), f"tensorboard/{policy.slug}")
-    return Stage(name, policy.timesteps, outputs, partial(training.train_ppo, policy))
+def _logs(learners: Sequence[LearnedPolicy]) -> set[str]:
+    """What logs are learned from."""
+    return {policy.log for policy in learners if isinstance(policy, LoggedSettings) and way_of(policy) == "log"}
+
+
+def _before(config: RunConfig, learners: Sequence[LearnedPolicy], *, fusion: bool) -> list[Stage]:
+    """The stages before any policy acts or learns on its own."""
+    logs, found = _logs(learners), []
+    if fusion or "launch" in logs:
+        found.append(Stage("launch log", config.launch_log.n_users, (LAUNCH_LOG,), _collect_launch_log))
+    if fusion:
+        found.append(Stage("fit static fusion", 1, (FUSION_FILE,), _fit_fusion))
+    if "production" in logs:
+        found.append(Stage("training log", config.production_log.n_users, (TRAINING_LOG,), _collect_training_log))
+    return found
 
 
 def _judgement(config: RunConfig) -> list[Stage]:
     users, judged = config.evaluation.n_users * len(config.policies), judged_policies(config)
     replayed = config.production_log.n_users * len(judged)
     tables = (results.METRICS, results.METRICS_TABLE, results.LEARNING_CURVE)
+    fronts = []
+    if config.front:
+        fronts.append(Stage("front", front.n_rollouts(config, config.front), (front.FRONT,), front.run_front))
     return [
         Stage("evaluate", users, (evaluation.SESSIONS, evaluation.EXPOSURE), evaluation.run_sessions),
+        *fronts,
         Stage("replay the log", replayed, (evaluation.SLATE_TRUTH,), evaluation.measure_slate_truth),
         Stage("evaluate offline", evaluation.OFFLINE_TICKS, (evaluation.OFFLINE,), evaluation.estimate_offline),
         Stage("examples", len(config.policies), (evaluation.EXAMPLES,), evaluation.show_examples),
@@ -88,24 +110,30 @@ def _judgement(config: RunConfig) -> list[Stage]:
 
 
 def _collect_launch_log(world: World, run: Path, into: Path, progress: Advance) -> None:
-    logs.write_log(_collected("launch", world.config.launch_log, world, run, progress), into / LAUNCH_LOG)
+    _collect("launch", world.config.launch_log, LAUNCH_LOG, world, run, into, progress)
 
 
 def _collect_production_log(world: World, run: Path, into: Path, progress: Advance) -> None:
-    log = _collected("production", world.config.production_log, world, run, progress)
-    logs.write_log(log, into / evaluation.PRODUCTION_LOG)
+    _collect("production", world.config.production_log, evaluation.PRODUCTION_LOG, world, run, into, progress)
 
 
-def _collected(name: str, settings: LogSettings, world: World, run: Path, progress: Advance) -> logs.Log:
+def _collect_training_log(world: World, run: Path, into: Path, progress: Advance) -> None:
+    _collect("training", world.config.production_log, TRAINING_LOG, world, run, into, progress)
+
+
+def _collect(
+    name: str, settings: LogSettings, file: str, world: World, run: Path, into: Path, progress: Advance
+) -> None:
     simulator = world.simulator(f"the {name} log")
     policy = build(settings.collector(name), world, run, simulator)
-    return logs.collect(simulator, policy, settings.n_users, batch=world.config.evaluation.batch, progress=progress)
+    batch = world.config.evaluation.batch
+    write_log(collect(simulator, policy, settings.n_users, batch=batch, progress=progress), into / file)
 
 
 def _fit_fusion(world: World, run: Path, into: Path, progress: Advance) -> None:
     from recsim.agents.fusion.static import StaticFusion
 
-    log = logs.read_log(run / LAUNCH_LOG)
+    log = read_log(run / LAUNCH_LOG)
     with input_errors("the static fusion cannot be fitted on the launch log: "):
         fusion = StaticFusion.fit(log, world.catalog, world.layout)
     fusion.save(into / FUSION_FILE)

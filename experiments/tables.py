@@ -14,6 +14,7 @@ from rich.table import Table
 
 from recsim.catalog import Catalog
 from recsim.experiments.bench.measures import amount, promised
+from recsim.experiments.learning.claims import verdict
 from recsim.ope import PREFERRED, Evaluation
 from recsim.report.format import UNDEFINED, compact, decimals, number
 from recsim.report.read import Run, read_run
@@ -151,6 +152,52 @@ def print_presets(found: dict[str, Any]) -> None:
                 number(row["conversions"], 2),
             )
         console.print(table)
+
+
+def print_learn(found: dict[str, Any]) -> None:
+    """For each world what policies and fusions earn, and the claims; then the speed of training."""
+    console = Console()
+    for name, rows in found["presets"].items():
+        title = f"{name}: {found['n_users']:,} users in each of {found['seeds']} worlds"
+        console.print(_earned(title, rows["policies"]))
+        title = f"{name}: fusions, on {found['n_selecting']:,} other users in each world"
+        console.print(_earned(title, rows["fusions"]))
+        console.print(_claims(name, found))
+    speed = Table(title="Speed of PPO, in CPU-seconds of one thread", **STYLE)
+    _columns(speed, "measure", right=("measured", "promised", "kept"))
+    for one in found["speed"]:
+        value = "never" if one["value"] is None else amount(one["value"], one["unit"])
+        speed.add_row(one["label"], value, promised(one), {True: "yes", False: "no", None: ""}[one.get("kept")])
+    console.print(speed)
+
+
+def _claims(world: str, found: dict[str, Any]) -> Table:
+    table = Table(title=f"{world}: claims, with intervals over worlds", **STYLE)
+    _columns(table, "claim", right=("measured", "asked", "met"))
+    for one in found["claims"]:
+        if one["preset"] == world:
+            asked = "" if one["asked"] is None else f"> {one['asked']:g}"
+            measured = f"{number(one['measured'])} {_interval(one['low'], one['high'], 2)}"
+            table.add_row(one["claim"], measured, asked, verdict(one))
+    return table
+
+
+def _earned(title: str, rows: list[dict[str, Any]]) -> Table:
+    table = Table(title=title, **STYLE)
+    _columns(table, "policy", right=("return", "slates", "clicks", "bought", "training"))
+    places = decimals(row["return"]["se"] for row in rows)
+    for row in rows:
+        whole, objectives, seconds = row["return"], row["objectives"], row["training_seconds"]
+        few = f" ({row['n_users']:,} users)" if row["n_users"] < rows[0]["n_users"] else ""
+        table.add_row(
+            escape(row["policy"] + few),
+            f"{number(whole['mean'], places)} ± {number(whole['se'], places)}",
+            number(row["length"], 1),
+            number(objectives["click"], 1),
+            number(objectives["conversion"], 2),
+            "" if seconds is None else f"{number(seconds, 0 if seconds >= 10 else 1)} s",
+        )
+    return table
 
 
 def _summary(run: Run) -> Table:

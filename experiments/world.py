@@ -37,11 +37,12 @@ class World:
         """The world that a config describes.
 
         Raises:
-            UserError: if there is no such catalogue or user model, the slate does not fit the catalogue, or there is an
-                oracle among the policies and the users declare no probabilities.
+            UserError: if there is no such catalogue or user model, the slate or `recent` does not fit the catalogue, or
+                there is an oracle among the policies and the users declare no probabilities.
         """
         with input_errors():
             catalog = catalog_of(config.catalog)
+            Layout.of(catalog, recent=config.recent)
         if config.slate_size > len(catalog):
             raise UserError(
                 f"slate_size is {config.slate_size}; the catalogue {catalog.name!r} allows 1 to {len(catalog)}."
@@ -69,6 +70,7 @@ class World:
             slate_size=self.config.slate_size,
             horizon=self.config.horizon,
             sessions=self.config.sessions,
+            recent=self.config.recent,
             objectives=self.objectives,
             seed=sub_seed(self.config.seed, f"users of {part}"),
         )

@@ -124,10 +124,10 @@ def test_imports_follow_the_arrows():
     [
         ("recsim.simulator", "def f():\n    from recsim.envs.single import SlateEnv", True),
         ("recsim.simulator", "from recsim import agents", True),
-        ("recsim.envs.single", "import recsim.agents.linucb as a", True),
+        ("recsim.envs.single", "import recsim.agents.bandits.linucb as a", True),
         ("recsim.agents.ppo.policy", "from recsim import envs, catalog", True),
-        ("recsim.agents.linucb", "from recsim.experiments import config", True),
-        ("recsim.experiments.runner", "from recsim.agents import linucb\nfrom recsim.envs import single", False),
+        ("recsim.agents.bandits.linucb", "from recsim.experiments import config", True),
+        ("recsim.experiments.runner", "from recsim.agents import bandits\nfrom recsim.envs import single", False),
         ("recsim.envs.single", "from recsim.simulator import Simulator\nimport gymnasium", False),
     ],
 )

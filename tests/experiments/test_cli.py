@@ -48,6 +48,7 @@ def refused(result: Result, sentence: str) -> None:
         "bench",
         "bench env",
         "bench presets",
+        "bench learn",
     ],
 )
 def test_help_explains_every_command(recsim: Callable[..., Result], command: str) -> None:

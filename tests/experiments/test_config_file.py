@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from recsim import observation
 from recsim.experiments.config import PPOPolicy, RunConfig
 from recsim.experiments.config_file import ConfigError, config_text, first_difference, read_config
+from recsim.experiments.errors import UserError
+from recsim.experiments.world import World
 
 Write = Callable[[str], Path]
 POLICIES = "policies:\n  - kind: uniform\n"
@@ -117,7 +120,9 @@ def test_a_catalogue_folder_is_looked_for_beside_the_config(write_config: Write,
         (
             "name: a\npolicies:\n  - temperature: 1.0\n",
             3,
-            "'policies.0.kind' is missing; choose from uniform, popularity, static_fusion, linucb, ppo, myopic_oracle.",
+            "'policies.0.kind' is missing; choose from uniform, popularity, static_fusion, fusion, linucb, "
+            "linear_thompson, logistic_thompson, neural_linear, cascade_linucb, epsilon_greedy, slateq, "
+            "offpolicy_reinforce, conservative, ppo, sb3, custom, myopic_oracle.",
         ),
         (
             "name: a\npolicies:\n  - uniform\n",
@@ -304,3 +309,11 @@ def test_the_static_fusion_is_fitted_only_where_it_is_used(
 ) -> None:
     text = f"name: a\nproduction_log: {{policy: {logged}}}\npolicies: {policies}\n"
     assert read_config(write_config(text)).needs_fusion is needed
+
+
+def test_a_world_tells_as_many_recent_items_as_asked_for(small: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small.model_copy(update={"recent": 3})
+    assert World.of(config).layout.size == World.of(small).layout.size + 2 * 3
+    monkeypatch.setattr(observation, "MOST_ITEMS", 2)
+    with pytest.raises(UserError, match="recent is 3, but the catalogue .* items"):
+        World.of(config)

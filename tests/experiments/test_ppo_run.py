@@ -12,7 +12,8 @@ import pytest
 
 from recsim.experiments.config import PPOPolicy, RunConfig
 from recsim.experiments.config_file import read_config
-from recsim.experiments.ppo import LearningCurve, environment, make_ppo
+from recsim.experiments.learner import environment, learn
+from recsim.experiments.ppo import make_ppo, ppo_learner
 from recsim.experiments.progress import Advance, Silent
 from recsim.experiments.run_folder import RunFolder
 from recsim.experiments.runner import run
@@ -73,7 +74,8 @@ def test_the_learning_curve_starts_before_training_and_ends_with_the_saved_polic
     from recsim.rollout import rollout
 
     curve = pd.read_parquet(smoke_run / "learning_curve.parquet")
-    assert list(curve.columns) == ["policy", "timesteps", "reward", "low", "high"]
+    assert list(curve.columns) == ["policy", "timesteps", "reward", "low", "high", "kept"]
+    assert curve["kept"].tolist() == [False, False, True]
     assert curve["timesteps"].tolist() == [0, 512, 1024]
     world = World.of(smoke)
     simulator = world.simulator("learning curve of ppo")
@@ -121,31 +123,27 @@ def test_the_training_environment_is_the_worlds_with_users_of_its_own(smoke: Run
     assert len({simulator.seed, *(world.simulator(part).seed for part in parts)}) == 6
 
 
-def test_settings_reach_sb3(smoke: RunConfig, ppo: PPOPolicy, tmp_path: Path) -> None:
+def test_settings_reach_sb3(smoke: RunConfig, ppo: PPOPolicy) -> None:
     odd = ppo.model_copy(
         update={
             "gamma": 0.5, "gae_lambda": 0.25, "n_epochs": 3, "ent_coef": 0.125, "vf_coef": 0.75, "max_grad_norm": 2.0,
             "target_kl": 0.3, "learning_rate": 0.01, "clip_range": 0.4, "hidden": 8, "tower": 4, "value_scale": 2.0,
         }
     )  # fmt: skip
-    model = make_ppo(odd, World.of(smoke), None, tmp_path)
+    model = make_ppo(odd, World.of(smoke), None)
     assert (model.gamma, model.gae_lambda, model.n_epochs, model.ent_coef) == (0.5, 0.25, 3, 0.125)
     assert (model.vf_coef, model.max_grad_norm, model.target_kl) == (0.75, 2.0, 0.3)
     assert (model.n_steps, model.batch_size, model.n_envs) == (16, 128, 16)
     assert model.lr_schedule(1.0) == 0.01
     assert model.clip_range(1.0) == 0.4  # type: ignore[operator]
-    model.logger.close()
 
 
 def test_the_curve_is_measured_as_often_as_asked(smoke: RunConfig, ppo: PPOPolicy, tmp_path: Path) -> None:
     often = ppo.model_copy(update={"timesteps": 768, "eval_every": 300})
     world = World.of(smoke)
-    model = make_ppo(often, world, None, tmp_path / "events")
     seen: list[int] = []
-    curve = LearningCurve(often, world, seen.append)
-    model.learn(often.timesteps, callback=curve)
-    model.logger.close()
-    curve.write(tmp_path / "curve.parquet")
+    learn(ppo_learner(often, world, None), world, tmp_path / "run", tmp_path / "scratch", seen.append)
     # rollouts end at 256, 512 and 768; the first ones at or after 0, 300 and 600, and the end
-    assert pd.read_parquet(tmp_path / "curve.parquet")["timesteps"].tolist() == [0, 512, 768]
+    curve = pd.read_parquet(tmp_path / "scratch" / "results" / "learning_curve" / "ppo.parquet")
+    assert curve["timesteps"].tolist() == [0, 512, 768]
     assert seen == list(np.arange(16, 769, 16))

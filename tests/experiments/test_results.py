@@ -61,7 +61,7 @@ def test_estimates_of_policies_are_compared_by_one_estimator(small_run: Path) ->
 
 def test_a_run_without_ppo_has_an_empty_learning_curve(small_run: Path) -> None:
     curve = pd.read_parquet(small_run / "learning_curve.parquet")
-    assert list(curve.columns) == ["policy", "timesteps", "reward", "low", "high"]
+    assert list(curve.columns) == ["policy", "timesteps", "reward", "low", "high", "kept"]
     assert curve.empty
 
 
