@@ -1,7 +1,8 @@
 import os
 
-# Before numpy and torch are loaded: on small arrays their threads only wait for each other, and for other programs.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Before numpy and torch are loaded: on small arrays their threads only wait for each other, and for other programs; and
+# the order of sums would depend on them.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 

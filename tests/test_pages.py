@@ -1,6 +1,5 @@
 """The examples of the README and of the pages in docs run as they stand, and what these point at exists."""
 
-import os
 import re
 import subprocess
 import sys
@@ -33,7 +32,6 @@ def run(page: Path, kind: str, folder: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error", path],
         cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=200,

@@ -1,11 +1,9 @@
 """Proto-actions and fusion weights: what they mean, against slow references, and that both can be learned."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from stable_baselines3 import PPO
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -122,17 +120,7 @@ def test_a_wrong_scorer(world: dict[str, Any], scores: NDArray[Any], shape: str)
         FusionWeights(SlateEnv(**world), Made(scores))
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Tiny networks are slower on several threads, and very slow where other work keeps the processors busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("wrap", [ProtoAction, FusionWeights])
 def test_ppo_learns_what_to_show(wrap: Any) -> None:
     """Users like what they clicked; forty items, so that hits by chance are few."""

@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -178,20 +177,10 @@ def test_wrappers_of_stable_baselines_take_it(env: SlateVecEnv, slates: np.ndarr
     assert episodes > N
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Tiny networks are slower on several threads, and very slow where other work keeps the processors busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def nine(env: Any) -> Any:
     return Candidates(env, 9)
 
 
-@pytest.mark.usefixtures("one_thread")
 @pytest.mark.filterwarnings("ignore:.*has an unconventional shape")
 @pytest.mark.parametrize(
     ("wrap", "algorithm", "policy"),
@@ -217,7 +206,6 @@ def test_stock_algorithms_train_on_wrapped_environments(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("one_thread")
 def test_ppo_learns_on_it() -> None:
     """Twelve items, one position, users who differ in nothing that matters: the best items can be found by trying."""
     options = {"interest_scale": 0.0, "satiation_cost": 0.0, "quality_scale": 3.0, "boredom": 0.0, "monotony": 0.0}

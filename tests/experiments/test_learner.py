@@ -1,6 +1,5 @@
 """Training as a stage: interrupted, resumed, stopped early, ended by NaN; and stock algorithms, which learn."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,12 @@ from recsim.experiments.errors import UserError
 from recsim.experiments.learner import learn
 from recsim.experiments.ppo import ppo_learner
 from recsim.experiments.sb3 import load_sb3, make_sb3, sb3_learner, train_sb3
-from recsim.experiments.threads import one_torch_thread
 from recsim.experiments.world import World
 from recsim.metrics import mean_interval
 from recsim.rollout import rollout
 
 pytestmark = pytest.mark.slow
 SMALL = {"timesteps": 1024, "n_envs": 16, "n_steps": 16, "batch_size": 128, "n_epochs": 2, "eval_users": 20}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_torch_thread():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -108,9 +108,13 @@ def test_torch_gets_its_threads_back(smoke_run: Path) -> None:
     from recsim.experiments.threads import one_torch_thread
 
     before = torch.get_num_threads()
-    with one_torch_thread():
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == before
+    torch.set_num_threads(2)  # tests have one
+    try:
+        with one_torch_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_training_environment_is_the_worlds_with_users_of_its_own(smoke: RunConfig, ppo: PPOPolicy) -> None:

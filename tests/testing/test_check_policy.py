@@ -1,6 +1,6 @@
 """`check_policy` on the policies that come with the package, and what it says where it cannot tell."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -27,15 +27,6 @@ CATALOG, K = Catalog.synthetic(n_items=8, n_categories=3, dims={"text": 6, "imag
 ROWS = ("order of rows does not matter", "batch equals single")
 ENUMERATION = ("probabilities sum to 1", "draws are as likely as told")
 CERTAIN = "certain slates leave nothing to luck"
-
-
-@pytest.fixture(autouse=True)
-def one_torch_thread() -> Iterator[None]:
-    """Networks this small run faster on one thread, and the same on any machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def world(**options: Any) -> Simulator:

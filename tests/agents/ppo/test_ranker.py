@@ -41,7 +41,7 @@ def restless(world: Simulator, **network: Any) -> DiverseRanker:
 def test_every_part_of_the_network_learns(remembering: Simulator, sessions: Log, network: dict[str, str]) -> None:
     ranker = restless(remembering, **network)
     observation = torch.from_numpy(sessions.observation[-40:])
-    scores, discount = ranker(observation), ranker.discount(observation)
+    scores, discount = ranker(observation), ranker.discount(ranker.state(observation))
     assert scores.shape == (40, len(remembering.catalog))
     (scores.square().mean() + discount.square().mean()).backward()
     for name, parameter in ranker.named_parameters():

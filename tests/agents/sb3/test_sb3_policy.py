@@ -1,6 +1,5 @@
 """Stock models as policies: they show what the environment would have shown, with the propensities they say."""
 
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -31,14 +30,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def rows(catalog: Catalog, action: str, n: int = 4) -> Any:
     return WRAPPERS[action](SlateVectorEnv(n, catalog=catalog, slate_size=K, horizon=5, seed=5))
 
@@ -54,7 +45,7 @@ def trained(catalog: Catalog, algorithm: str, action: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def models(catalog: Catalog, _one_thread: None) -> dict[tuple[str, str], Any]:
+def models(catalog: Catalog) -> dict[tuple[str, str], Any]:
     return {kind: trained(catalog, *kind) for kind in KINDS}
 
 

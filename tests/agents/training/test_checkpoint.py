@@ -1,6 +1,5 @@
 """A training that goes on from a checkpoint ends with the same bits as one that was not interrupted."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,6 @@ from recsim.envs import FusionWeights, ProtoAction, SlateVecEnv, SlateVectorEnv
 
 ROLLOUT = 4 * 8
 SMALL = {"hidden": 8, "tower": 4}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def made(catalog: Catalog, kind: str, seed: int = 1) -> Any:
