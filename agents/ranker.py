@@ -89,7 +89,10 @@ class Ranker(nn.Module):
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
         """(n, m) scores from (n, d) observations."""
-        state = self.state(observation)
+        return self.scored(observation, self.state(observation))
+
+    def scored(self, observation: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
+        """(n, m) scores from observations (n, d) and what the networks see of them, `state` (n, state_size)."""
         bias = _MERIT_SCALE * self.item_merit(self.item_input).squeeze(1) + self.known_weight * self.known
         residual = NETWORK_SCALE * self.user_tower(state) @ self.item_vectors().T
         scores: torch.Tensor = torch.addmm(bias, self._query(observation, state), self.keys.T) + residual

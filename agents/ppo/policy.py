@@ -116,26 +116,33 @@ class PlackettLucePolicy(ActorCriticPolicy):
         self, obs: torch.Tensor, deterministic: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Slates (n, k), values and log-probabilities: (n, 1) and (n,), or (n, 1 + k) and (n, k) by position."""
-        scores, discount = self.ranker(obs), self.ranker.discount(obs)
+        scores, discount, values = self._judged(obs)
         slate = self._slate(scores, discount, deterministic)
-        return slate, self._values(obs), self._log_prob(scores, discount, slate)
+        return slate, values, self._log_prob(scores, discount, slate)
 
     def evaluate_actions(self, obs: PyTorchObs, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
         """Values and log-probabilities of slates (n, k), as of `forward`, and None for the entropy."""
         assert isinstance(obs, torch.Tensor)
-        return self._values(obs), self._log_prob(self.ranker(obs), self.ranker.discount(obs), actions.long()), None
+        scores, discount, values = self._judged(obs)
+        return values, self._log_prob(scores, discount, actions.long()), None
 
     def predict_values(self, obs: PyTorchObs) -> torch.Tensor:
         """(n, 1) estimated returns."""
         assert isinstance(obs, torch.Tensor)
-        return self._values(obs)[:, :1]
+        return self._values(self.ranker.state(obs))[:, :1]
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> torch.Tensor:
         assert isinstance(observation, torch.Tensor)
-        return self._slate(self.ranker(observation), self.ranker.discount(observation), deterministic)
+        state = self.ranker.state(observation)
+        return self._slate(self.ranker.scored(observation, state), self.ranker.discount(state), deterministic)
 
-    def _values(self, obs: torch.Tensor) -> torch.Tensor:
-        values: torch.Tensor = self.value_scale * self.critic(self.ranker.state(obs))
+    def _judged(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Scores (n, m), discounts (n,) and values of observations, whose state is made once for all three."""
+        state = self.ranker.state(obs)
+        return self.ranker.scored(obs, state), self.ranker.discount(state), self._values(state)
+
+    def _values(self, state: torch.Tensor) -> torch.Tensor:
+        values: torch.Tensor = self.value_scale * self.critic(state)
         return values
 
     def _log_prob(self, scores: torch.Tensor, discount: torch.Tensor, slate: torch.Tensor) -> torch.Tensor:

@@ -91,18 +91,18 @@ class DiverseRanker(Ranker):
         self.discount_net = network(state_size, hidden, 1)
         start_at_zero(self.discount_net)
 
-    def forward(self, observation: torch.Tensor) -> torch.Tensor:
-        """(n, m) scores from (n, d) observations."""
-        scores = super().forward(observation) + _ITEM_GAIN * self.item_weight
+    def scored(self, observation: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
+        """(n, m) scores from observations (n, d) and what the networks see of them, `state` (n, state_size)."""
+        scores = super().scored(observation, state) + _ITEM_GAIN * self.item_weight
         if self.mask_bought:
             scores = scores.masked_fill(self._bought(observation), _NEVER)
         if "day" in self.layout.columns:
             scores = scores.masked_fill(observation[:, self.layout["day"]] < self.born, _NEVER)
         return scores
 
-    def discount(self, observation: torch.Tensor) -> torch.Tensor:
-        """(n,) logits that an item loses per item of its category above it."""
-        learned = self.discount_net(self.state(observation)).squeeze(1)
+    def discount(self, state: torch.Tensor) -> torch.Tensor:
+        """(n,) logits that an item loses per item of its category above it, from `state` (n, state_size)."""
+        learned = self.discount_net(state).squeeze(1)
         discount: torch.Tensor = _DISCOUNT_GAIN * (self.discount_weight + NETWORK_SCALE * learned)
         return discount
 

@@ -41,7 +41,7 @@ class PPOScorer:
     def discount(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n,) float64, logits lost per item of the same category above."""
         with torch.no_grad():
-            return _numbers(self.ranker.discount(self._inputs(observation)))
+            return _numbers(self.ranker.discount(self.ranker.state(self._inputs(observation))))
 
     def _inputs(self, observation: NDArray[np.float32]) -> torch.Tensor:
         return torch.tensor(observation, device=self.ranker.keys.device)
