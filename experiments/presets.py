@@ -119,12 +119,15 @@ def _fusion(world: World, display: Display) -> StaticFusion:
     return StaticFusion.fit(log, world.catalog, world.layout)
 
 
+def alone(fusion: StaticFusion, slate_size: int) -> list[Ranking]:
+    """Rankings by one modality each, whatever else the fusion knows."""
+    weights = zip(fusion.catalog.modalities, np.eye(len(fusion.weights)), strict=False)
+    return [Ranking(f"{name} alone", replace(fusion, weights=only), slate_size) for name, only in weights]
+
+
 def _in_order(world: World, simulator: Simulator, fusion: StaticFusion, size: Size) -> Iterator[Policy]:
     rankings = [uniform(world.catalog, size.slate_size), popularity(world.catalog, size.slate_size)]
-    for number, modality in enumerate(world.catalog.modalities):
-        alone = replace(fusion, weights=np.eye(len(fusion.weights))[number])
-        rankings.append(Ranking(f"{modality} alone", alone, size.slate_size))
-    for ranking in (*rankings, Ranking("static fusion", fusion, size.slate_size)):
+    for ranking in (*rankings, *alone(fusion, size.slate_size), Ranking("static fusion", fusion, size.slate_size)):
         yield only_there(ranking, simulator.born, simulator.layout)
     yield MyopicOracle(simulator)
     yield PlanningOracle(simulator, budget=size.budget)

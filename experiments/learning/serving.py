@@ -16,6 +16,7 @@ from recsim.experiments.evaluation import session_table
 from recsim.experiments.learning.size import Size
 from recsim.experiments.policies import build, model_file
 from recsim.experiments.policy_settings import FusionPolicy, StaticFusionPolicy
+from recsim.experiments.presets import PLANNED_AT_ONCE, alone
 from recsim.experiments.progress import Advance
 from recsim.experiments.stages import Stage, training_stages
 from recsim.experiments.world import World
@@ -27,7 +28,6 @@ from recsim.simulator import Simulator
 
 FUSION, ALONE = "fusion", "alone"
 TICKS = 100  # of the progress of serving
-PLANNED_AT_ONCE = 16  # users between two moves of the progress bar while the planner thinks
 
 
 def stages_of(config: RunConfig, size: Size) -> list[Stage]:
@@ -89,18 +89,11 @@ def _alone(world: World, run: Path, simulator: Simulator) -> list[Policy]:
     """
     average = [policy for policy in world.config.policies if _is_average(policy)][-1]
     fusion = StaticFusion.load(run / str(model_file(average)), world.catalog, world.layout)
-    modalities = list(world.catalog.modalities)
-    weights = dict(zip(modalities, np.eye(len(fusion.weights)), strict=False))
     own = np.isin(fusion.names, list(fusion.scorers.own))
-    weights["behaviour"] = np.where(own, fusion.weights, 0.0)
-    return [
-        only_there(
-            Ranking(f"{name} alone", replace(fusion, weights=weight), world.config.slate_size),
-            simulator.born,
-            simulator.layout,
-        )
-        for name, weight in weights.items()
-    ]
+    behaviour = replace(fusion, weights=np.where(own, fusion.weights, 0.0))
+    k = world.config.slate_size
+    rankings = [*alone(fusion, k), Ranking("behaviour alone", behaviour, k)]
+    return [only_there(ranking, simulator.born, simulator.layout) for ranking in rankings]
 
 
 def _is_fusion(policy: PolicyConfig) -> bool:
