@@ -328,7 +328,7 @@ def bench_learn(
     seeds: Annotated[int, typer.Option(min=2, help="Worlds of each preset, trained in from the beginning.")] = 5,
     users: Annotated[int, typer.Option("--n", min=2, help="Fresh users of every policy.")] = 4000,
     selecting: Annotated[int, typer.Option("--selected-on", min=2, help="Other users, to choose the fusion on.")] = 500,
-    timesteps: Annotated[int, typer.Option(min=1, help="Slates that PPO is trained on.")] = 400_000,
+    timesteps: Annotated[int, typer.Option(min=1, help="Slates that PPO is trained on.")] = 800_000,
     ppo: Annotated[str, typer.Option(metavar="YAML", help="Other settings of PPO.")] = "{}",
     methods: Annotated[
         str, typer.Option(help="Fusions to compare, with commas; or all. Default: all but transformer.")

@@ -49,7 +49,8 @@ class Size:
         catalog: a bundled catalogue or a folder.
         seeds: worlds of each preset, from seed 0; logs and training are drawn anew in each.
         n_users: fresh users of every policy.
-        n_selecting: other users, on whom the best fusion and the best single modality are chosen.
+        n_selecting: other users, on whom the best fusion, the best single modality and the best of PPO's checkpoints
+            are chosen.
         n_planned: how many of the fresh users, from the first, the planning oracle serves; it is slow.
         budget: its rollouts a decision.
         n_launch: users of the launch log.
@@ -70,7 +71,7 @@ class Size:
     n_planned: int = 100
     budget: int = 640
     n_launch: int = 2000
-    timesteps: int = 400_000
+    timesteps: int = 800_000
     ppo: Mapping[str, Any] = field(default_factory=dict)
     methods: tuple[str, ...] = QUICK
     slate_size: int = 10
@@ -148,7 +149,8 @@ class Size:
         )
 
     def _trained(self) -> PPOPolicy:
-        given = {"kind": "ppo", "temperature": 0.0, "timesteps": self.timesteps, **self.ppo}
+        curve = {"keep": "best", "eval_every": max(1, self.timesteps // 16), "eval_users": self.n_selecting}
+        given = {"kind": "ppo", "temperature": 0.0, "timesteps": self.timesteps, **curve, **self.ppo}
         try:
             return PPOPolicy.model_validate(given)
         except ValidationError as error:
