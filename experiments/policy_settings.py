@@ -264,6 +264,7 @@ class PPOPolicy(WarmStarted, TrainedPolicy):
         fusion: how its item tower fuses modalities, a key of `recsim.agents.fusion.module.KINDS`.
         encoder: how it reads the items clicked lately, in worlds with `recent` above 0.
         mask_bought: whether it leaves out what was bought lately, in worlds with `recent` above 0.
+        modalities: those of the catalogue that it sees; None: all. Without any it has behaviour, category and price.
         value_scale: order of magnitude of returns.
         preference: how the preferences that it is told in training are drawn; None: it is told none. Beside other
             policies and in its learning curve, it acts under an even one.
@@ -291,6 +292,7 @@ class PPOPolicy(WarmStarted, TrainedPolicy):
     fusion: Literal["concat", "weighted_concat", "gated", "attention", "transformer"] | None = None
     encoder: Literal["gru", "transformer"] | None = None
     mask_bought: bool = False
+    modalities: tuple[str, ...] | None = None
     value_scale: Positive = 10.0
     preference: PreferenceSettings | None = None
     constraint: ConstraintSettings | None = None

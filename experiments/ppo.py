@@ -36,7 +36,7 @@ SB3_SETTINGS = {
     "max_grad_norm",
     "target_kl",
 }
-NETWORK_SETTINGS = {"hidden", "tower", "fusion", "encoder", "mask_bought"}
+NETWORK_SETTINGS = {"hidden", "tower", "fusion", "encoder", "mask_bought", "modalities"}
 POLICY_SETTINGS = {"start_temperature", "credit", "value_scale"}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -49,6 +51,7 @@ class DiverseRanker(Ranker):
         fusion: str | None = None,
         encoder: str | None = None,
         mask_bought: bool = False,
+        modalities: Sequence[str] | None = None,
     ) -> None:
         """A ranker for `catalog`.
 
@@ -63,9 +66,10 @@ class DiverseRanker(Ranker):
                 features of an item through one network.
             encoder: how the items clicked lately are read in order, a key of `ENCODERS`; None does not read them.
             mask_bought: whether items that the user bought lately are left out.
+            modalities: those that it sees of items and of what users liked and passed over; None: all.
 
         Raises:
-            ValueError: if there is no such fusion or encoder, or the observation does not tell what it needs.
+            ValueError: if there is no such fusion, encoder or modality, or the observation does not tell what it needs.
         """
         state_size = layout.size + (hidden if encoder is not None else 0)
         super().__init__(
@@ -86,6 +90,8 @@ class DiverseRanker(Ranker):
         self.encoder = _encoder(encoder, self.item_input.shape[1], layout, hidden)
         if fusion is not None:
             self.item_tower = ItemTower(catalog, fusion, tower)
+        if modalities is not None:
+            self._hide(~_seen(catalog, modalities))
         self.item_weight = nn.Parameter(torch.zeros(len(catalog)))
         self.discount_weight = nn.Parameter(torch.zeros(()))
         self.discount_net = network(state_size, hidden, 1)
@@ -121,11 +127,30 @@ class DiverseRanker(Ranker):
         vectors: torch.Tensor = self.item_tower(torch.arange(len(self.category), device=self.keys.device))
         return vectors
 
+    def _hide(self, modalities: NDArray[np.bool_]) -> None:
+        """Leave modalities (M,) out of what is known of items, and out of what the networks see of users."""
+        columns = torch.from_numpy(np.repeat(modalities, np.diff(self.features.catalog.offsets)).nonzero()[0])
+        self.keys[:, columns] = 0.0
+        self.item_input[:, columns] = 0.0
+        for name in ("liked", "passed"):
+            self.input_scale[self.layout[name]][columns] = 0.0
+        if isinstance(self.item_tower, ItemTower):
+            self.item_tower.present[:, torch.from_numpy(modalities)] = False
+
     def _bought(self, observation: torch.Tensor) -> torch.Tensor:
         """(n, m) bool, whether users bought items lately."""
         bought, count = observation[:, self.layout["bought"]].long(), len(self.category)
         mask = torch.zeros(len(observation), count + 1, dtype=torch.bool, device=observation.device)
         return mask.scatter_(1, torch.where(bought < 0, count, bought), True)[:, :count]  # nothing: the extra column
+
+
+def _seen(catalog: Catalog, names: Sequence[str]) -> NDArray[np.bool_]:
+    """(M,) bool, which modalities of the catalogue are named."""
+    for name in names:
+        if name not in catalog.modalities:
+            known = ", ".join(catalog.modalities)
+            raise ValueError(f"the catalogue {catalog.name!r} has no modality {name!r}; it has {known}.")
+    return np.array([name in names for name in catalog.modalities])
 
 
 def _encoder(name: str | None, item_size: int, layout: Layout, size: int) -> nn.Module | None:

@@ -8,6 +8,7 @@ from recsim.agents.ppo.ranker import DiverseRanker
 from recsim.agents.ppo.scorer import PPOScorer
 from recsim.catalog import Catalog
 from recsim.logs import Log, collect
+from recsim.modality import Modality
 from recsim.policy import DiverseScorer, Ranking, only_there, uniform
 from recsim.simulator import Simulator
 from recsim.users import make_users
@@ -66,6 +67,33 @@ def test_what_was_bought_lately_is_not_shown(remembering: Simulator, sessions: L
     assert any(shown)  # the mask has something to do
 
 
+@pytest.mark.parametrize("network", [{}, {"fusion": "attention"}, {"encoder": "gru"}])
+@pytest.mark.parametrize("seen", [(), ("text",)])
+def test_a_hidden_modality_changes_nothing(
+    remembering: Simulator, sessions: Log, network: dict[str, Any], seen: tuple[str, ...]
+) -> None:
+    ranker = restless(remembering, modalities=seen, **network)
+    catalog, layout = remembering.catalog, remembering.layout
+    rng = np.random.default_rng(0)
+    observation = torch.from_numpy(sessions.observation[-40:])
+    changed, modalities = observation.clone(), dict(catalog.modalities)
+    for number, (name, modality) in enumerate(catalog.modalities.items()):
+        if name not in seen:
+            order = rng.permutation(len(catalog))
+            modalities[name] = Modality(name, modality.embedding[order], modality.present[order])
+            for side in ("liked", "passed"):
+                columns = np.arange(layout[side].start, layout[side].stop)
+                mine = columns[catalog.offsets[number] : catalog.offsets[number + 1]]
+                changed[:, mine] = torch.from_numpy(rng.normal(size=(40, len(mine))).astype(np.float32))
+    changed_catalog = Catalog(catalog.name, catalog.table, modalities)
+    other = DiverseRanker(changed_catalog, layout, hidden=16, tower=4, modalities=seen, **network)
+    other.load_state_dict(ranker.state_dict())
+    assert torch.equal(other.state(changed), ranker.state(observation))
+    assert torch.equal(other(changed), ranker(observation))
+    everything = restless(remembering, **network)
+    assert not torch.equal(everything(changed), everything(observation))
+
+
 def test_items_that_have_not_appeared_are_not_drawn_in_training(remembering: Simulator, sessions: Log) -> None:
     ranker = restless(remembering)
     assert remembering.born is not None
@@ -91,6 +119,7 @@ def test_a_scorer_varies_its_slates_also_where_items_appear_over_time(rememberin
         ({"encoder": "lstm"}, "there is no encoder 'lstm'; the encoders are gru, transformer"),
         ({"encoder": "gru"}, "encoder 'gru' reads 'clicked', which these observations do not tell"),
         ({"mask_bought": True}, "mask_bought reads 'bought', which these observations do not tell"),
+        ({"modalities": ["sound"]}, "has no modality 'sound'; it has text, image"),
         ({"fusion": "sum"}, "there is no fusion 'sum'"),
     ],
 )
