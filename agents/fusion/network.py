@@ -13,7 +13,7 @@ from torch import nn
 from recsim.agents.features import CrossFeatures
 from recsim.agents.folds import FOLDS, cross_fitted, user_folds
 from recsim.agents.fusion.scorers import Scorers
-from recsim.agents.fusion.towers import FusionNetwork, Shape
+from recsim.agents.fusion.towers import FusionNetwork, Shape, seen_of
 from recsim.agents.fusion.training import Examples, begin, click_and_conversion_loss, reward_loss, train
 from recsim.agents.fusion.weights import check_contrast
 from recsim.agents.networks import drawn_from, fill_network, network_arrays
@@ -92,6 +92,7 @@ class NetworkFusion:
         decay: float = 0.3,
         size: int = 32,
         factors: int = 8,
+        modalities: Sequence[str] | None = None,
     ) -> NetworkFusion:
         """Train on a log. Click rates, as network inputs, are counted from other users' sessions.
 
@@ -108,6 +109,8 @@ class NetworkFusion:
             decay: weight decay.
             size: length of the towers' vectors.
             factors: length of an expert's vectors.
+            modalities: names of those that it sees; None: all. Without any it has behaviour, category, price and
+                novelty.
 
         Raises:
             ValueError: if an option does not exist or has no sense, or the log has no clicks, only clicks, negative
@@ -120,6 +123,7 @@ class NetworkFusion:
             return Scorers.count(others, catalog, layout, _OWN).at(slates.observation, slates.slate)[..., -2:]
 
         wide = np.concatenate([features.at(log.observation, log.slate), cross_fitted(log, rates)], axis=2)
+        wide[..., _hidden(features, catalog, modalities)] = 0.0  # and so are their weights
         spread = wide[log.slate >= 0].std(axis=0)
         spread = np.where(spread > 0.0, spread, 1.0).astype(np.float32)
         examples = Examples.of(log, wide / spread)
@@ -127,7 +131,7 @@ class NetworkFusion:
         networks = []
         with drawn_from(seed):
             for held_out in torch.from_numpy(user_folds(log) == np.arange(FOLDS)[:, None]):
-                shape = Shape(fusion, *HEADS[heads], size, factors)
+                shape = Shape(fusion, *HEADS[heads], size, factors, modalities)
                 network = FusionNetwork(catalog, layout, wide.shape[2], log.slate.shape[1], shape)
                 begin(network, examples, heads)
                 train(
@@ -215,6 +219,13 @@ class NetworkFusion:
                 yield (query @ self._keys.T + merit).astype(np.float64)
             else:
                 yield (np.einsum("np,ncp->nc", query, self._keys[items]) + merit[items]).astype(np.float64)
+
+
+def _hidden(features: CrossFeatures, catalog: Catalog, modalities: Sequence[str] | None) -> list[int]:
+    """Which cross features are about modalities that are not seen."""
+    names = [name for name, seen in zip(catalog.modalities, seen_of(catalog, modalities), strict=True) if not seen]
+    told = {f"{side}_{name}" for side in ("liked", "passed") for name in names}
+    return [number for number, name in enumerate(features.names) if name in told]
 
 
 def _weights(log: Log) -> dict[str, float]:

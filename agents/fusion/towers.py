@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recsim.agents.fusion.module import TransformerFusion, make_fusion
@@ -25,6 +27,7 @@ class Shape(NamedTuple):
         experts: number E of experts that the heads mix; with 1 they share their bottom.
         size: length of the towers' vectors.
         factors: length s of an expert's vectors.
+        modalities: names of those that are seen; None: all.
     """
 
     fusion: str
@@ -32,23 +35,34 @@ class Shape(NamedTuple):
     experts: int
     size: int
     factors: int
+    modalities: Sequence[str] | None = None
 
 
 class ItemTower(nn.Module):
-    """Items' modalities, fused, beside category, price and novelty."""
+    """Items' modalities, fused, beside category, price and novelty.
+
+    Attributes:
+        seen: (M,) bool, which modalities it sees; the others count as absent.
+    """
 
     taste: Tensor
     present: Tensor
     own: Tensor
+    seen: Tensor
 
-    def __init__(self, catalog: Catalog, fusion: str, size: int) -> None:
-        """A tower for `catalog`; its parameters are drawn from torch's global generator."""
+    def __init__(self, catalog: Catalog, fusion: str, size: int, modalities: Sequence[str] | None = None) -> None:
+        """A tower for `catalog`; its parameters are drawn from torch's global generator.
+
+        Raises:
+            ValueError: if there is no such fusion or modality.
+        """
         super().__init__()
         self.sizes = tuple(modality.dim for modality in catalog.modalities.values())
-        present = np.stack([modality.present for modality in catalog.modalities.values()], axis=1)
+        seen = seen_of(catalog, modalities)
+        present = np.stack([modality.present for modality in catalog.modalities.values()], axis=1) & seen
         category = np.eye(len(catalog.categories), dtype=np.float32)[catalog.category]
         own = np.column_stack([category, catalog.price_level, 4.0 * catalog.novelty - 2.0]).astype(np.float32)
-        for name, table in (("taste", catalog.taste.copy()), ("present", present), ("own", own)):
+        for name, table in (("taste", catalog.taste.copy()), ("present", present), ("own", own), ("seen", seen)):
             self.register_buffer(name, torch.from_numpy(table), persistent=False)
         self.fusion = make_fusion(fusion, self.sizes, size, seed=_seed())
         self.mix = nn.Linear(size + own.shape[1], size)
@@ -105,8 +119,8 @@ class UserTower(nn.Module):
     def forward(self, observation: Tensor, items: ItemTower) -> Tensor:
         """(n, size) vectors of the users behind observations (n, d); what they clicked is looked up in `items`."""
         rest = (observation[:, self.rest] - self.center) * self.scale
-        passed = self.passed(*self._taste(observation, "passed"))
-        parts, there = self._taste(observation, "liked")
+        passed = self.passed(*self._taste(observation, "passed", items.seen))
+        parts, there = self._taste(observation, "liked", items.seen)
         if isinstance(self.liked, TransformerFusion):
             liked = self._history(self.liked, observation, items, parts, there)
         else:
@@ -114,10 +128,10 @@ class UserTower(nn.Module):
         vector: Tensor = self.mix(torch.cat([liked, passed, rest], dim=-1)).relu()
         return vector
 
-    def _taste(self, observation: Tensor, name: str) -> tuple[tuple[Tensor, ...], Tensor]:
-        """The parts of a mean taste, and which of them there are: those that are not 0."""
+    def _taste(self, observation: Tensor, name: str, seen: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """The parts of a mean taste, and which of them there are: those that are seen and not 0."""
         parts = torch.split(observation[:, self.layout[name]], list(self.sizes), dim=-1)
-        return parts, torch.stack([(part != 0.0).any(dim=-1) for part in parts], dim=-1)
+        return parts, seen & torch.stack([(part != 0.0).any(dim=-1) for part in parts], dim=-1)
 
     def _history(
         self,
@@ -158,7 +172,7 @@ class Experts(nn.Module):
 
     def queries(self, user: Tensor) -> Tensor:
         """(n, T, E * s), whose products with `key` of items' vectors are the residuals, from users' (n, size)."""
-        _, tasks, experts, _, factors = self.shape
+        tasks, experts, factors = self.shape.tasks, self.shape.experts, self.shape.factors
         gate = self.gate(user).reshape(-1, tasks, experts, 1).softmax(dim=2)
         query = _RESIDUAL_SCALE * self.dropout(self.query(user)).reshape(-1, 1, experts, factors)
         queries: Tensor = (gate * self.task * query).flatten(2)
@@ -178,7 +192,7 @@ class FusionNetwork(nn.Module):
         super().__init__()
         self.wide = nn.Parameter(torch.zeros(n_wide, shape.tasks))
         self.position = nn.Parameter(torch.zeros(slate_size, 1))
-        self.item = ItemTower(catalog, shape.fusion, shape.size)
+        self.item = ItemTower(catalog, shape.fusion, shape.size, shape.modalities)
         self.merit = nn.Linear(shape.size, shape.tasks)
         nn.init.zeros_(self.merit.weight)
         nn.init.zeros_(self.merit.bias)
@@ -202,6 +216,20 @@ class FusionNetwork(nn.Module):
         """(c, T) merits and (c, E * s) keys of items (c,)."""
         vector = self.item(items)
         return self.merit(vector), self.experts.key(vector)
+
+
+def seen_of(catalog: Catalog, modalities: Sequence[str] | None) -> NDArray[np.bool_]:
+    """(M,) bool, which modalities of a catalogue are named; None names all.
+
+    Raises:
+        ValueError: if the catalogue has no such modality.
+    """
+    names = list(catalog.modalities) if modalities is None else modalities
+    for name in names:
+        if name not in catalog.modalities:
+            known = ", ".join(catalog.modalities)
+            raise ValueError(f"the catalogue {catalog.name!r} has no modality {name!r}; it has {known}.")
+    return np.array([name in names for name in catalog.modalities])
 
 
 def _rest(layout: Layout) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

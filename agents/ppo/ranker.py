@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from recsim.agents.fusion.static import StaticFusion
-from recsim.agents.fusion.towers import ItemTower
+from recsim.agents.fusion.towers import ItemTower, seen_of
 from recsim.agents.ppo.encoder import ENCODERS
 from recsim.agents.ranker import NETWORK_SCALE, Ranker, network, start_at_zero
 from recsim.catalog import Catalog
@@ -89,9 +89,8 @@ class DiverseRanker(Ranker):
         self.register_buffer("born", torch.full((len(catalog),), torch.finfo(torch.float32).min))
         self.encoder = _encoder(encoder, self.item_input.shape[1], layout, hidden)
         if fusion is not None:
-            self.item_tower = ItemTower(catalog, fusion, tower)
-        if modalities is not None:
-            self._hide(~_seen(catalog, modalities))
+            self.item_tower = ItemTower(catalog, fusion, tower, modalities)
+        self._hide(~seen_of(catalog, modalities))
         self.item_weight = nn.Parameter(torch.zeros(len(catalog)))
         self.discount_weight = nn.Parameter(torch.zeros(()))
         self.discount_net = network(state_size, hidden, 1)
@@ -134,23 +133,12 @@ class DiverseRanker(Ranker):
         self.item_input[:, columns] = 0.0
         for name in ("liked", "passed"):
             self.input_scale[self.layout[name]][columns] = 0.0
-        if isinstance(self.item_tower, ItemTower):
-            self.item_tower.present[:, torch.from_numpy(modalities)] = False
 
     def _bought(self, observation: torch.Tensor) -> torch.Tensor:
         """(n, m) bool, whether users bought items lately."""
         bought, count = observation[:, self.layout["bought"]].long(), len(self.category)
         mask = torch.zeros(len(observation), count + 1, dtype=torch.bool, device=observation.device)
         return mask.scatter_(1, torch.where(bought < 0, count, bought), True)[:, :count]  # nothing: the extra column
-
-
-def _seen(catalog: Catalog, names: Sequence[str]) -> NDArray[np.bool_]:
-    """(M,) bool, which modalities of the catalogue are named."""
-    for name in names:
-        if name not in catalog.modalities:
-            known = ", ".join(catalog.modalities)
-            raise ValueError(f"the catalogue {catalog.name!r} has no modality {name!r}; it has {known}.")
-    return np.array([name in names for name in catalog.modalities])
 
 
 def _encoder(name: str | None, item_size: int, layout: Layout, size: int) -> nn.Module | None:

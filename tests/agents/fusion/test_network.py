@@ -13,6 +13,7 @@ from recsim.agents.fusion.towers import Experts, Shape
 from recsim.agents.fusion.training import Examples, reward_loss
 from recsim.logs import Log, collect
 from recsim.metrics import paired_interval
+from recsim.modality import Modality
 from recsim.observation import Layout
 from recsim.policy import Ranking, popularity
 from recsim.rollout import rollout
@@ -150,6 +151,27 @@ def test_the_transformer_reads_what_was_clicked_lately(world: Simulator, log: Lo
         NetworkFusion.fit(log, world.catalog, without, fusion="transformer", **QUICK)
 
 
+@pytest.mark.parametrize("fusion", ["gated", "transformer"])
+def test_what_is_not_seen_changes_nothing(world: Simulator, log: Log, fusion: str, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"fusion": fusion, "modalities": ["text"], **QUICK}
+    ranker = NetworkFusion.fit(log, world.catalog, world.layout, **options)
+    rng = np.random.default_rng(0)
+    image, order = world.catalog.modalities["image"], rng.permutation(60)
+    shuffled = Modality("image", image.embedding[order], image.present[order])
+    catalog = Catalog(world.catalog.name, world.catalog.table, dict(world.catalog.modalities) | {"image": shuffled})
+    observation = log.observation.copy()
+    for name in ("liked", "passed"):
+        columns = world.layout.read(observation, name)[:, 6:]
+        columns[:] = rng.permutation(columns)
+    other = NetworkFusion.fit(replace(log, observation=observation), catalog, world.layout, **options)
+    np.testing.assert_array_equal(other.scores(observation[:50]), ranker.scores(log.observation[:50]))
+    everything = NetworkFusion.fit(log, world.catalog, world.layout, fusion=fusion, **QUICK)
+    assert not np.allclose(everything.scores(observation[:50]), everything.scores(log.observation[:50]))
+    ranker.save(tmp_path / "ranker.safetensors")
+    loaded = NetworkFusion.load(tmp_path / "ranker.safetensors", world.catalog, world.layout)
+    np.testing.assert_array_equal(loaded.scores(observation[:50]), ranker.scores(log.observation[:50]))
+
+
 def test_progress_counts_the_epochs_of_all_networks(world: Simulator, log: Log) -> None:
     told: list[int] = []
     NetworkFusion.fit(log, world.catalog, world.layout, progress=told.append, **QUICK)
@@ -182,6 +204,7 @@ def test_empty_positions_do_not_count(world: Simulator, log: Log) -> None:
     [
         ({"heads": "tails"}, "no heads 'tails'; they are reward"),
         ({"fusion": "sum"}, "no fusion 'sum'"),
+        ({"modalities": ["sound"]}, "has no modality 'sound'; it has text, image"),
         ({"epochs": 0}, "epochs is 0"),
         ({"rate": 1e6}, "lower rate"),
     ],
