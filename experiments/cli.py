@@ -336,7 +336,7 @@ def bench_learn(
     planned: Annotated[int, typer.Option(min=2, help="Users of the planning oracle, the first ones.")] = 100,
     budget: Annotated[int, typer.Option(min=10, help="Rollouts a decision of the planning oracle.")] = 640,
     launch: Annotated[int, typer.Option(min=2, help="Users of the log on which fusions are fitted.")] = 2000,
-    rounds: Annotated[int, typer.Option(min=1, help="Updates of PPO whose speed is measured.")] = 8,
+    rounds: Annotated[int, typer.Option(min=2, help="Updates of PPO whose speed is measured.")] = 8,
     catalog: Annotated[str, typer.Option(metavar="NAME_OR_PATH", help="Catalogue.")] = "openclipart",
     slate_size: Annotated[int, typer.Option("--k", min=1, help="Slate size.")] = 10,
     horizon: Annotated[int, typer.Option(min=1, help="Most slates in a session.")] = 30,

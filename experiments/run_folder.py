@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from glob import escape
@@ -122,7 +123,18 @@ class RunFolder:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def commit(self, stage: str, outputs: Sequence[str], scratch: Path, seconds: float) -> None:
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Adds the seconds spent inside to those that the stage has taken, so that interrupted attempts count, too."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            timings = read_json(self.path / TIMINGS) if (self.path / TIMINGS).is_file() else {}
+            seconds = timings.get(stage, 0.0) + time.perf_counter() - started
+            write_json(self.path / TIMINGS, timings | {stage: round(seconds, 3)})
+
+    def commit(self, stage: str, outputs: Sequence[str], scratch: Path) -> None:
         """Give what a stage made in `scratch` its final names, then record the stage as finished.
 
         A process killed in between leaves whole files and an unfinished stage, which makes them again.
@@ -131,8 +143,6 @@ class RunFolder:
             if not (scratch / output).exists():
                 raise RuntimeError(f"stage {stage!r} did not make {output}.")
             _move(scratch / output, self.path / output)
-        timings = read_json(self.path / TIMINGS) if (self.path / TIMINGS).is_file() else {}
-        write_json(self.path / TIMINGS, timings | {stage: round(seconds, 3)})
         stages = [name for name in self.finished if name != stage]
         self._manifest = {**self._manifest, "stages": [*stages, stage]}
         write_json(self.path / MANIFEST, self._manifest)

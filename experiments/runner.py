@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -70,9 +69,9 @@ def finish(folder: RunFolder, world: World, stages: Sequence[Stage], display: Di
             if folder.has(stage.name, stage.outputs):
                 continue
             with folder.scratch() as scratch, display.stage(stage.name, stage.total) as progress:
-                started = time.perf_counter()
-                stage.work(world, folder.path, scratch, progress)
-                folder.commit(stage.name, stage.outputs, scratch, time.perf_counter() - started)
+                with folder.timed(stage.name):
+                    stage.work(world, folder.path, scratch, progress)
+                folder.commit(stage.name, stage.outputs, scratch)
 
 
 def _tell_other_versions(folder: RunFolder, display: Display) -> None:

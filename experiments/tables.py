@@ -13,8 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 
 from recsim.catalog import Catalog
-from recsim.experiments.bench.measures import amount, promised
-from recsim.experiments.learning.claims import verdict
+from recsim.experiments.bench.measures import measured, promised
+from recsim.experiments.learning.claims import chosen, verdict
 from recsim.ope import PREFERRED, Evaluation
 from recsim.report.format import UNDEFINED, compact, decimals, number
 from recsim.report.read import Run, read_run
@@ -129,7 +129,7 @@ def _measures(measures: list[dict[str, Any]]) -> Table:
     _columns(table, "measure", right=("median", "promised", "kept") if promises else ("median",))
     for one in measures:
         kept = {True: "yes", False: "no", None: ""}[one.get("kept")]
-        table.add_row(one["label"], amount(one["value"], one["unit"]), *([promised(one), kept] if promises else []))
+        table.add_row(one["label"], measured(one), *([promised(one), kept] if promises else []))
     return table
 
 
@@ -158,40 +158,39 @@ def print_learn(found: dict[str, Any]) -> None:
     """For each world what policies and fusions earn, and the claims; then the speed of training."""
     console = Console()
     for name, rows in found["presets"].items():
-        title = f"{name}: {found['n_users']:,} users in each of {found['seeds']} worlds"
-        console.print(_earned(title, rows["policies"]))
-        title = f"{name}: fusions, on {found['n_selecting']:,} other users in each world"
-        console.print(_earned(title, rows["fusions"]))
+        worlds = f"in each of the worlds of seeds 0 to {found['seeds'] - 1}"
+        console.print(_earned(f"{name}: {found['n_users']:,} users {worlds}", rows["policies"]))
+        console.print(_earned(f"{name}: fusions, {found['n_selecting']:,} other users {worlds}", rows["fusions"]))
         console.print(_claims(name, found))
-    speed = Table(title="Speed of PPO, in CPU-seconds of one thread", **STYLE)
-    _columns(speed, "measure", right=("measured", "promised", "kept"))
+    table = Table(title="Speed of PPO, in CPU-seconds of one thread unless by the clock", **STYLE)
+    _columns(table, "measure", right=("measured", "promised", "kept"))
     for one in found["speed"]:
-        value = "never" if one["value"] is None else amount(one["value"], one["unit"])
-        speed.add_row(one["label"], value, promised(one), {True: "yes", False: "no", None: ""}[one.get("kept")])
-    console.print(speed)
+        table.add_row(one["label"], measured(one), promised(one), "yes" if one["kept"] else "no")
+    console.print(table)
 
 
 def _claims(world: str, found: dict[str, Any]) -> Table:
-    table = Table(title=f"{world}: claims, with intervals over worlds", **STYLE)
+    table = Table(title=f"{world}: claims, with {found['level']:.0%} intervals over worlds", **STYLE)
     _columns(table, "claim", right=("measured", "asked", "met"))
     for one in found["claims"]:
         if one["preset"] == world:
             asked = "" if one["asked"] is None else f"> {one['asked']:g}"
-            measured = f"{number(one['measured'])} {_interval(one['low'], one['high'], 2)}"
-            table.add_row(one["claim"], measured, asked, verdict(one))
+            found_there = f"{number(one['measured'])} {_interval(one['low'], one['high'], 2)}"
+            table.add_row(one["claim"], found_there, asked, verdict(one))
     return table
 
 
 def _earned(title: str, rows: list[dict[str, Any]]) -> Table:
-    table = Table(title=title, **STYLE)
+    table = Table(title=title, caption_justify="left", **STYLE)
     _columns(table, "policy", right=("return", "slates", "clicks", "bought", "training"))
+    table.caption = "; ".join(f"{row['policy']}: {chosen(row)}" for row in rows if chosen(row)) or None
     places = decimals(row["return"]["se"] for row in rows)
     for row in rows:
         whole, objectives, seconds = row["return"], row["objectives"], row["training_seconds"]
         few = f" ({row['n_users']:,} users)" if row["n_users"] < rows[0]["n_users"] else ""
         table.add_row(
             escape(row["policy"] + few),
-            f"{number(whole['mean'], places)} ± {number(whole['se'], places)}",
+            f"{number(whole['mean'], places)} {_interval(whole['low'], whole['high'], places)}",
             number(row["length"], 1),
             number(objectives["click"], 1),
             number(objectives["conversion"], 2),

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from recsim.experiments.bench.measures import SECONDS, amount, promised
-from recsim.experiments.learning.claims import verdict
+from recsim.experiments.bench.measures import SECONDS, amount, measured, promised
+from recsim.experiments.learning.claims import chosen, verdict
 from recsim.files import read_json, write_text
 from recsim.report.format import compact, number
 from recsim.users.presets import PRESETS
 
+ORACLES = ("myopic oracle", "planning oracle")
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", flags=re.DOTALL)
 
@@ -100,53 +101,74 @@ def constants() -> str:
 
 def learn() -> str:
     """What each policy earns in each world that agents were trained in."""
-    return _earned("policies", "policy")
+    header = ("world", "policy", "users", "return of a session", "slates", "clicks", "conversions", "training")
+    rows = [
+        _earned(name if row == 0 else "", one, chosen(one))
+        for name, world in _result("learn")["presets"].items()
+        for row, one in enumerate(world["policies"])
+    ]
+    return markdown(header, rows, left=2) + _over_worlds()
 
 
 def fusions() -> str:
-    """What each fusion earns on the users on whom the best one is chosen."""
-    return _earned("fusions", "fusion")
+    """What each fusion earns on the users on whom the best one is chosen, best first, among what others earn."""
+    rows = []
+    for name, world in _result("learn")["presets"].items():
+        others = [one for one in world["policies"] if one["policy"] in ("uniform", "popularity", "ppo", *ORACLES)]
+        ranked = sorted(world["fusions"] + others, key=lambda one: one["return"]["mean"])
+        rows += [
+            (*_earned(name if row == 0 else "", one)[:4], str(one.get("times_best") or ""), _seconds(one))
+            for row, one in enumerate(ranked)
+        ]
+    header = ("world", "policy", "users", "return of a session", "best in", "training")
+    return markdown(header, rows, left=2) + _over_worlds()
 
 
 def claims() -> str:
-    """What is claimed of agents beside what was measured."""
+    """What was measured beside what is claimed of agents, where something is."""
     rows = [
-        (one["preset"], one["claim"], _interval(one, "measured"), f"> {one['asked']:g}", verdict(one))
+        (
+            one["preset"],
+            one["claim"],
+            _interval(one, "measured"),
+            "" if one["asked"] is None else f"> {one['asked']:g}",
+            {"no": "**no**"}.get(verdict(one), verdict(one)),
+        )
         for one in _result("learn")["claims"]
-        if one["asked"] is not None
     ]
-    return markdown(("world", "claim", "measured", "asked", "met"), rows, left=2)
+    return markdown(("world", "measure", "measured", "claimed", "met"), rows, left=2) + _over_worlds()
 
 
 def training() -> str:
     """How fast PPO trains."""
-    kept = {True: "yes", False: "**no**", None: ""}
     rows = [
-        (
-            one["label"],
-            "never" if one["value"] is None else amount(one["value"], one["unit"]),
-            promised(one),
-            kept[one.get("kept")],
-        )
+        (one["label"], measured(one), promised(one), "yes" if one["kept"] else "**no**")
         for one in _result("learn")["speed"]
     ]
     return markdown(("measure", "measured", "promised", "kept"), rows, left=1)
 
 
-def _earned(part: str, what: str) -> str:
-    rows = [
-        (
-            name if row == 0 else "",
-            one["policy"],
-            f"{one['n_users']:,}",
-            _interval(one["return"], "mean"),
-            number(one["length"], 1),
-            "" if one["training_seconds"] is None else amount(one["training_seconds"], SECONDS),
-        )
-        for name, world in _result("learn")["presets"].items()
-        for row, one in enumerate(world[part])
-    ]
-    return markdown(("world", what, "users", "return of a session", "slates", "training"), rows, left=2)
+def _earned(world: str, one: dict[str, Any], more: str = "") -> tuple[str, ...]:
+    objectives = one["objectives"]
+    return (
+        world,
+        one["policy"] + (f" ({more})" if more else ""),
+        f"{one['n_users']:,}",
+        _interval(one["return"], "mean"),
+        number(one["length"], 1),
+        number(objectives["click"], 1),
+        number(objectives["conversion"], 2),
+        _seconds(one),
+    )
+
+
+def _seconds(one: dict[str, Any]) -> str:
+    return "" if one["training_seconds"] is None else amount(one["training_seconds"], SECONDS)
+
+
+def _over_worlds() -> str:
+    found = _result("learn")
+    return f"\n\nSeeds 0 to {found['seeds'] - 1}; intervals are {found['level']:.0%}, over the {found['seeds']} worlds."
 
 
 TABLES: dict[str, Callable[[], str]] = {

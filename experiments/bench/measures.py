@@ -92,6 +92,18 @@ def amount(value: float, unit: str) -> str:
     return f"{number(value, 0 if unit == RATE else 2)} {SYMBOLS[unit]}"
 
 
+def measured(found: dict[str, Any]) -> str:
+    """What was measured, with its interval where there is one.
+
+    >>> measured({"value": 0.5, "low": 0.25, "high": 0.75, "unit": SHARE}), measured({"value": None, "unit": SECONDS})
+    ('50.0% [25.0%, 75.0%]', 'never')
+    """
+    if found["value"] is None:
+        return "never"
+    ends = [amount(found[end], found["unit"]) for end in ("low", "high") if end in found]
+    return amount(found["value"], found["unit"]) + (f" [{', '.join(ends)}]" if ends else "")
+
+
 def promised(found: dict[str, Any]) -> str:
     """The promise of a `measure` in words, or nothing.
 

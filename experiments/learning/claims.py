@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +44,7 @@ CLAIMS = (
     Claim("PPO − best fusion", (PPO, BEST_FUSION)),
     Claim("PPO / best fusion", (PPO,), (BEST_FUSION,), 1.2, ("marketplace",)),
     Claim("PPO − myopic oracle", (PPO, "myopic oracle"), worlds=("feed", "choc")),
-    Claim("gap to planner closed by PPO", (PPO, "uniform"), (PLANNER, "uniform"), 0.6, ("marketplace",)),
+    Claim("gap uniform to planner closed by PPO", (PPO, "uniform"), (PLANNER, "uniform"), 0.6, ("marketplace",)),
 )
 
 
@@ -89,11 +90,20 @@ def verdict(found: dict[str, Any]) -> str:
     """Whether a judged claim is met, in words; nothing where nothing is claimed.
 
     >>> verdict({"met": False, "met_on_average": True})
-    'on average'
+    'only on average'
     """
     if found["met"] is None:
         return ""
-    return "yes" if found["met"] else "on average" if found["met_on_average"] else "no"
+    return "yes" if found["met"] else "only on average" if found["met_on_average"] else "no"
+
+
+def chosen(row: dict[str, Any]) -> str:
+    """In how many worlds a row's role went to which policy; nothing where it is a policy's own.
+
+    >>> chosen({"chosen": ["gated", "attention", "gated"]})
+    'gated 2, attention 1'
+    """
+    return ", ".join(f"{name} {count}" for name, count in Counter(row.get("chosen", ())).most_common())
 
 
 def _interval(above: Floats, below: Floats | None) -> dict[str, float | None]:

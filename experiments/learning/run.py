@@ -12,6 +12,7 @@ import pandas as pd
 
 import recsim
 from recsim.experiments.bench.machine import machine
+from recsim.experiments.bench.measures import SECONDS
 from recsim.experiments.config import RunConfig
 from recsim.experiments.learning import serving, speed
 from recsim.experiments.learning.claims import CLAIMS, LEVEL, judged
@@ -29,6 +30,7 @@ from recsim.metrics import mean_interval
 from recsim.objectives import NAMES
 
 PARTS = 1000  # of a stage, on the progress bar
+MOST_TRAINING = 600.0
 
 
 def learn(size: Size, runs: Path, *, n_threads: int, display: Display) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def learn(size: Size, runs: Path, *, n_threads: int, display: Display) -> dict[s
     """
     size.check()
     presets: dict[str, Any] = {}
-    claims = []
+    claims, trained = [], []
     with threads(n_threads):
         for preset in size.presets:
             outcomes = []
@@ -49,6 +51,7 @@ def learn(size: Size, runs: Path, *, n_threads: int, display: Display) -> dict[s
                 outcomes.append(Outcome.read(run, seed, size))
             presets[preset] = {"policies": _policies(outcomes), "fusions": _fusions(outcomes)}
             claims += [judged(claim, preset, outcomes) for claim in CLAIMS]
+            trained.append(_slowest(preset, outcomes))
     with threads(1):
         config = speed.quickstart(size)
         _finish(config, runs / "speed", speed.stages_of(config, size), display)
@@ -57,7 +60,7 @@ def learn(size: Size, runs: Path, *, n_threads: int, display: Display) -> dict[s
         "level": LEVEL,
         "presets": presets,
         "claims": claims,
-        "speed": read_json(runs / "speed" / size.speed),
+        "speed": [*read_json(runs / "speed" / size.speed), *trained],
         "machine": machine(),
         "versions": {"recsim": recsim.__version__, **current_versions()},
     }
@@ -126,6 +129,15 @@ def _row(name: str, outcomes: Sequence[Outcome], of: Callable[[Outcome], pd.Data
         "objectives": {name: _mean([float(sessions[name].mean()) for sessions in found]) for name in NAMES},
         "length": _mean([float(sessions["length"].mean()) for sessions in found]),
     }
+
+
+def _slowest(preset: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """How long PPO trained, by the clock and its learning curve included, in the world where it took longest."""
+    seconds = [outcome.training_seconds(PPO) for outcome in outcomes]
+    longest = None if None in seconds else max(filter(None, seconds))
+    return speed.asked(
+        f"trained {preset}", f"{preset}: longest training, by the clock", longest, SECONDS, "ceiling", MOST_TRAINING
+    )
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

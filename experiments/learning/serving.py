@@ -32,19 +32,29 @@ TICKS = 100  # of the progress of serving
 
 def stages_of(config: RunConfig, size: Size) -> list[Stage]:
     """All stages of a run; the names of the last ones tell what the config does not."""
-    every = [stage for policy in config.policies for stage in training_stages(config, policy)]
-    chosen = f"chosen on {size.n_selecting} users"
     return [
-        *{stage.name: stage for stage in every}.values(),
-        Stage(f"fusions {chosen}", TICKS, (size.compared,), partial(_compare, size)),
-        Stage(f"serve, {chosen}", TICKS, (size.served,), partial(_serve, size)),
+        *choosing(config, config.policies, size),
+        Stage(f"serve, chosen on {size.n_selecting} users", TICKS, (size.served,), partial(_serve, size)),
         Stage(f"plan for {size.n_planned} by {size.budget}", size.n_planned, (size.planned,), partial(_plan, size)),
     ]
+
+
+def choosing(config: RunConfig, policies: Sequence[PolicyConfig], size: Size) -> list[Stage]:
+    """The stages that train `policies` of a run, and then serve users with its fusions, to choose the best one."""
+    every = [stage for policy in policies for stage in training_stages(config, policy)]
+    compare = Stage(f"fusions chosen on {size.n_selecting} users", TICKS, (size.compared,), partial(_compare, size))
+    return [*{stage.name: stage for stage in every}.values(), compare]
 
 
 def best_of(compared: pd.DataFrame, kind: str) -> str:
     """The policy of a kind that earned most on the users it was chosen on."""
     return str(compared[compared["kind"] == kind].groupby("policy", sort=False)["reward"].mean().idxmax())
+
+
+def best_fusion(size: Size, world: World, run: Path) -> PolicyConfig:
+    """The fusion of a run that was chosen."""
+    name = best_of(pd.read_parquet(run / size.compared), FUSION)
+    return next(policy for policy in world.config.policies if policy.title == name)
 
 
 def _compare(size: Size, world: World, run: Path, into: Path, progress: Advance) -> None:
@@ -58,8 +68,8 @@ def _compare(size: Size, world: World, run: Path, into: Path, progress: Advance)
 
 def _serve(size: Size, world: World, run: Path, into: Path, progress: Advance) -> None:
     """Sessions of the fresh users with every policy, of the fusions with the best one only."""
-    simulator, best = world.simulator("evaluation"), best_of(pd.read_parquet(run / size.compared), FUSION)
-    chosen = [policy for policy in world.config.policies if not _is_fusion(policy) or policy.title == best]
+    simulator, best = world.simulator("evaluation"), best_fusion(size, world, run)
+    chosen = [policy for policy in world.config.policies if not _is_fusion(policy) or policy == best]
     policies = [build(policy, world, run, simulator) for policy in chosen]
     policies += _alone(world, run, simulator)
     write_table(into / size.served, _sessions(policies, simulator, world.config.evaluation.n_users, world, progress))

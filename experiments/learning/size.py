@@ -123,11 +123,6 @@ class Size:
         Raises:
             UserError: if PPO has no such settings.
         """
-        fusions = [
-            FusionPolicy(kind="fusion", name=name.replace("_", " "), method=method, options=options)
-            for name, (method, options) in FUSIONS.items()
-            if name in self.methods
-        ]
         return RunConfig(
             name=f"{preset} {seed}",
             seed=seed,
@@ -142,11 +137,19 @@ class Size:
                 UniformPolicy(kind="uniform"),
                 PopularityPolicy(kind="popularity"),
                 StaticFusionPolicy(kind="static_fusion"),
-                *fusions,
+                *self.fusions(),
                 self._trained(),
                 MyopicOraclePolicy(kind="myopic_oracle"),
             ),
         )
+
+    def fusions(self) -> list[FusionPolicy]:
+        """The fusions to compare, beside the static fusion where PPO starts."""
+        return [
+            FusionPolicy(kind="fusion", name=name.replace("_", " "), method=method, options=options)
+            for name, (method, options) in FUSIONS.items()
+            if name in self.methods
+        ]
 
     def _trained(self) -> PPOPolicy:
         curve = {"keep": "best", "eval_every": max(1, self.timesteps // 16), "eval_users": self.n_selecting}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -113,12 +114,23 @@ def test_a_stage_is_recorded_when_its_outputs_have_their_names(tmp_path: Path, s
         assert visible(folder.path) >= {"config.yaml", "manifest.json"}
         assert not (folder.path / "models").exists()
         assert not folder.has("train", outputs)
-        folder.commit("train", outputs, scratch, 1.25)
-    assert visible(folder.path) == {"config.yaml", "manifest.json", "timings.json", "models/x.bin", "events/1"}
+        folder.commit("train", outputs, scratch)
+    assert visible(folder.path) == {"config.yaml", "manifest.json", "models/x.bin", "events/1"}
     assert RunFolder(folder.path).has("train", outputs)
-    assert json.loads((folder.path / "timings.json").read_text()) == {"train": 1.25}
     (folder.path / "models" / "x.bin").unlink()
     assert not folder.has("train", outputs)
+
+
+def test_interrupted_attempts_count_among_the_seconds_of_a_stage(
+    tmp_path: Path, small: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, clock = RunFolder.start(tmp_path / "a", small), iter([10.0, 12.5, 100.0, 101.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    with pytest.raises(KeyboardInterrupt), folder.timed("train"):
+        raise KeyboardInterrupt
+    with folder.timed("train"):
+        pass
+    assert json.loads((folder.path / "timings.json").read_text()) == {"train": 3.5}
 
 
 def test_a_stage_done_again_replaces_folders_whole(tmp_path: Path, small: RunConfig) -> None:
@@ -127,7 +139,7 @@ def test_a_stage_done_again_replaces_folders_whole(tmp_path: Path, small: RunCon
         with folder.scratch() as scratch:
             (scratch / "events").mkdir()
             (scratch / "events" / name).write_text(name)
-            folder.commit("train", ("events",), scratch, 0.0)
+            folder.commit("train", ("events",), scratch)
     assert visible(folder.path / "events") == {"second"}
     assert folder.finished == ["train"]
     assert not list(folder.path.rglob("*.tmp"))
@@ -136,7 +148,7 @@ def test_a_stage_done_again_replaces_folders_whole(tmp_path: Path, small: RunCon
 def test_a_stage_that_did_not_make_what_it_promised_is_not_recorded(tmp_path: Path, small: RunConfig) -> None:
     folder = RunFolder.start(tmp_path / "a", small)
     with folder.scratch() as scratch, pytest.raises(RuntimeError, match=r"stage 'train' did not make models/x\.bin"):
-        folder.commit("train", ("models/x.bin",), scratch, 0.0)
+        folder.commit("train", ("models/x.bin",), scratch)
     assert folder.finished == []
 
 
