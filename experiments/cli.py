@@ -89,6 +89,47 @@ def run(
         tables.print_summary(folder.path)
 
 
+@app.command(
+    epilog=_examples(
+        "recsim repeat experiments/quickstart.yaml --seeds 3 --runs runs/three",
+        "recsim repeat experiments/studies/modalities/config.yaml --out modalities.json",
+    )
+)
+def repeat(
+    config: Config,
+    seeds: Annotated[int, typer.Option(min=2, help="How many: the config's own and those after it.")] = 3,
+    runs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Run folders; what is finished there is kept. Default: runs/ and the config's name.",
+            show_default=False,
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the JSON here, too.")] = None,
+    threads: Threads = 1,
+) -> None:
+    """Run a whole experiment on several seeds: what its policies earn, with intervals over seeds."""
+    settings = _read(config)
+    import json as json_format
+
+    from recsim.experiments import tables
+    from recsim.experiments.progress import console_display
+    from recsim.experiments.repeating import repeat
+    from recsim.files import write_json
+
+    with _resumable("the same command"), console_display(_stderr()) as display:
+        found = repeat(settings, seeds, runs or Path("runs") / settings.name, n_threads=threads, display=display)
+    if out is not None:
+        with input_errors():
+            write_json(out, found)
+    if json:
+        typer.echo(json_format.dumps(found, indent=1, ensure_ascii=False))
+    else:
+        tables.print_repeated(found)
+
+
 @app.command(epilog=_examples("recsim train experiments/quickstart.yaml ppo --out runs/ppo"))
 def train(
     config: Config,

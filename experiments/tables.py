@@ -169,6 +169,27 @@ def print_learn(found: dict[str, Any]) -> None:
     console.print(table)
 
 
+def print_repeated(found: dict[str, Any]) -> None:
+    """What policies earn over seeds, and how much more or less than the first one."""
+    rows, seeds = found["policies"], found["seeds"]
+    title = f"{found['name']}: seeds {seeds[0]} to {seeds[-1]}, {rows[0]['n_users']:,} users each"
+    table = Table(title=f"{title}; {found['level']:.0%} intervals over seeds", **STYLE)
+    _columns(table, "policy", right=("return", f"less {rows[0]['policy']}", "training"))
+    places = decimals(row["return"]["se"] for row in rows)
+    for row in rows:
+        table.add_row(
+            escape(row["policy"]),
+            *(
+                f"{number(row[name]['mean'], places)} {_interval(row[name]['low'], row[name]['high'], places)}"
+                if name in row
+                else ""
+                for name in ("return", "difference")
+            ),
+            "" if row["training_seconds"] is None else f"{number(row['training_seconds'], 0)} s",
+        )
+    Console().print(table)
+
+
 def _claims(world: str, found: dict[str, Any]) -> Table:
     table = Table(title=f"{world}: claims, with {found['level']:.0%} intervals over worlds", **STYLE)
     _columns(table, "claim", right=("measured", "asked", "met"))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from recsim.experiments.learning.serving import ALONE, FUSION, best_of
 from recsim.experiments.learning.size import Size
+from recsim.experiments.over_seeds import training_seconds
 from recsim.experiments.run_folder import TIMINGS
 from recsim.files import read_json
 
@@ -58,6 +59,5 @@ class Outcome:
         return self.sessions_of(role)["reward"].to_numpy(np.float64)
 
     def training_seconds(self, policy: str) -> float | None:
-        """What its training or fitting took, evaluations of the learning curve included; None where there was none."""
-        stage = "fit static fusion" if policy == "static fusion" else f"train {policy}"
-        return self.seconds.get(stage)
+        """What its training or fitting took, see `over_seeds.training_seconds`."""
+        return training_seconds(self.seconds, policy)

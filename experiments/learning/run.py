@@ -18,6 +18,7 @@ from recsim.experiments.learning import serving, speed
 from recsim.experiments.learning.claims import CLAIMS, LEVEL, judged
 from recsim.experiments.learning.outcome import BEST_ALONE, BEST_FUSION, PLANNER, PPO, Outcome
 from recsim.experiments.learning.size import Size
+from recsim.experiments.over_seeds import earned, mean
 from recsim.experiments.policies import check_agents
 from recsim.experiments.progress import Advance, Display
 from recsim.experiments.run_folder import RunFolder, current_versions
@@ -26,8 +27,6 @@ from recsim.experiments.stages import Stage
 from recsim.experiments.threads import threads
 from recsim.experiments.world import World
 from recsim.files import read_json
-from recsim.metrics import mean_interval
-from recsim.objectives import NAMES
 
 PARTS = 1000  # of a stage, on the progress bar
 MOST_TRAINING = 600.0
@@ -102,7 +101,7 @@ def _policies(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
         row = _row(role, outcomes, lambda outcome, role=role: outcome.sessions_of(role))  # type: ignore[misc]
         names = [outcome.named(role) for outcome in outcomes]
         seconds = [outcome.training_seconds(name) for outcome, name in zip(outcomes, names, strict=True)]
-        rows.append(row | {"training_seconds": _mean(seconds)} | ({} if set(names) == {role} else {"chosen": names}))
+        rows.append(row | {"training_seconds": mean(seconds)} | ({} if set(names) == {role} else {"chosen": names}))
     return rows
 
 
@@ -113,22 +112,12 @@ def _fusions(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
         row = _row(name, outcomes, lambda one, name=name: one.compared[one.compared["policy"] == name])  # type: ignore[misc]
         seconds = [outcome.training_seconds(name) for outcome in outcomes]
         best = sum(outcome.named(BEST_FUSION) == name for outcome in outcomes)
-        rows.append(row | {"training_seconds": _mean(seconds), "times_best": best})
+        rows.append(row | {"training_seconds": mean(seconds), "times_best": best})
     return rows
 
 
 def _row(name: str, outcomes: Sequence[Outcome], of: Callable[[Outcome], pd.DataFrame]) -> dict[str, Any]:
-    """What a policy earns: the mean of the seeds' means with its interval, and each seed's interval over its users."""
-    found = [of(outcome) for outcome in outcomes]
-    by_seed = [mean_interval(sessions["reward"], LEVEL) for sessions in found]
-    return {
-        "policy": name,
-        "n_users": len(found[0]),
-        "return": vars(mean_interval([interval.mean for interval in by_seed], LEVEL)),
-        "by_seed": [{"seed": one.seed, **vars(own)} for one, own in zip(outcomes, by_seed, strict=True)],
-        "objectives": {name: _mean([float(sessions[name].mean()) for sessions in found]) for name in NAMES},
-        "length": _mean([float(sessions["length"].mean()) for sessions in found]),
-    }
+    return earned(name, [outcome.seed for outcome in outcomes], [of(outcome) for outcome in outcomes], LEVEL)
 
 
 def _slowest(preset: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -138,9 +127,3 @@ def _slowest(preset: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return speed.asked(
         f"trained {preset}", f"{preset}: longest training, by the clock", longest, SECONDS, "ceiling", MOST_TRAINING
     )
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    """The mean, or None where a value is missing."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
