@@ -292,7 +292,7 @@ class PPOPolicy(WarmStarted, TrainedPolicy):
     fusion: Literal["concat", "weighted_concat", "gated", "attention", "transformer"] | None = None
     encoder: Literal["gru", "transformer"] | None = None
     mask_bought: bool = False
-    modalities: tuple[str, ...] | None = None
+    modalities: Annotated[tuple[str, ...], Field(strict=False)] | None = None
     value_scale: Positive = 10.0
     preference: PreferenceSettings | None = None
     constraint: ConstraintSettings | None = None

@@ -16,6 +16,7 @@ from typing import Any
 from recsim.experiments.bench.measures import SECONDS, amount, measured, promised
 from recsim.experiments.learning.claims import chosen, verdict
 from recsim.files import read_json, write_text
+from recsim.metrics import mean_interval
 from recsim.report.format import compact, number
 from recsim.users.presets import PRESETS
 
@@ -148,6 +149,38 @@ def training() -> str:
     return markdown(("measure", "measured", "promised", "kept"), rows, left=1)
 
 
+def modalities() -> str:
+    """What policies earn that see some modalities only."""
+    return _repeated("modalities")
+
+
+def actions() -> str:
+    """What policies earn whose actions or whose starts differ."""
+    return _repeated("actions")
+
+
+def _repeated(study: str) -> str:
+    """What `recsim repeat` measured, and what the planning oracle earns in the same worlds."""
+    found, first = _result(study), _result(study)["policies"][0]["policy"]
+    rows = [
+        (
+            one["policy"],
+            f"{one['n_users']:,}",
+            _interval(one["return"], "mean"),
+            _interval(one.get("difference"), "mean"),
+            _seconds(one),
+        )
+        for one in found["policies"]
+    ]
+    planner = _result("learn")["presets"]["marketplace"]["policies"][-1]
+    worlds = [one["mean"] for one in planner["by_seed"] if one["seed"] in found["seeds"]]
+    beside = _interval(vars(mean_interval(worlds, found["level"])), "mean")
+    rows.append((f"{planner['policy']}, as above", f"{planner['n_users']:,}", beside, "", ""))
+    header = ("policy", "users", "return of a session", f"less {first}", "training")
+    told = f"Marketplace, seeds {found['seeds'][0]} to {found['seeds'][-1]}; intervals are {found['level']:.0%}, over"
+    return markdown(header, rows, left=1) + f"\n\n{told} the {len(found['seeds'])} worlds."
+
+
 def _earned(world: str, one: dict[str, Any], more: str = "") -> tuple[str, ...]:
     objectives = one["objectives"]
     return (
@@ -180,6 +213,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "fusions": fusions,
     "claims": claims,
     "training": training,
+    "modalities": modalities,
+    "actions": actions,
 }
 
 

@@ -52,34 +52,91 @@ def test_presets_stand_below_one_another(script: ModuleType, tmp_path: Path, mon
     ]
 
 
+def earned(policy: str, mean: float = 12.5, seconds: float | None = None, **more: object) -> dict[str, object]:
+    return {
+        "policy": policy,
+        "n_users": 4000,
+        "return": {"mean": mean, "low": mean - 0.5, "high": mean + 0.5},
+        "by_seed": [{"seed": seed, "mean": mean + seed} for seed in range(3)],
+        "objectives": {"click": 8.0, "conversion": 1.0, "novelty": 1.0},
+        "length": 9.25,
+        "training_seconds": seconds,
+        **more,
+    }
+
+
 def test_what_agents_earn_and_what_is_claimed_of_them(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def row(policy: str, seconds: float | None) -> dict[str, object]:
-        earned = {"mean": 12.5, "low": 12.0, "high": 13.0}
-        return {"policy": policy, "n_users": 4000, "return": earned, "length": 9.25, "training_seconds": seconds}
-
     interval = {"measured": 1.25, "low": 1.15, "high": 1.35}
     claim = {"preset": "feed", "claim": "a / b", "asked": 1.2, "met": False, "met_on_average": True, **interval}
+    policies = [
+        earned("uniform"),
+        earned("best fusion", 14.0, 2.0, chosen=["vote", "gated", "vote"]),
+        earned("ppo", 20.0, 60.0),
+    ]
     found = {
-        "presets": {"feed": {"policies": [row("uniform", None), row("ppo", 60.0)], "fusions": [row("vote", 1.5)]}},
-        "claims": [claim, {**claim, "asked": None}],
+        "presets": {"feed": {"policies": policies, "fusions": [earned("vote", 13.0, 1.5, times_best=2)]}},
+        "claims": [claim, {**claim, "asked": None, "met": None}, {**claim, "met_on_average": False}],
         "speed": [
-            {"label": "share", "value": 0.125, "unit": "share"},
+            {
+                "label": "share",
+                "value": 0.125,
+                "low": 0.0625,
+                "high": 0.25,
+                "unit": "share",
+                "ceiling": 0.5,
+                "kept": True,
+            },
             {"label": "beats", "value": None, "unit": "seconds", "ceiling": 90.0, "kept": False},
         ],
+        "seeds": 3,
+        "level": 0.95,
     }
     write_json(tmp_path / "results" / "learn.json", found)
     monkeypatch.setattr(script, "DOCS", tmp_path)
+    caption = ["", "Seeds 0 to 2; intervals are 95%, over the 3 worlds."]
     assert script.learn().splitlines()[2:] == [
-        "| feed | uniform | 4,000 | 12.50 [12.00, 13.00] | 9.2 |  |",
-        "|  | ppo | 4,000 | 12.50 [12.00, 13.00] | 9.2 | 60.00 s |",
+        "| feed | uniform | 4,000 | 12.50 [12.00, 13.00] | 9.2 | 8.0 | 1.00 |  |",
+        "|  | best fusion (vote 2, gated 1) | 4,000 | 14.00 [13.50, 14.50] | 9.2 | 8.0 | 1.00 | 2.00 s |",
+        "|  | ppo | 4,000 | 20.00 [19.50, 20.50] | 9.2 | 8.0 | 1.00 | 60.00 s |",
+        *caption,
     ]
-    assert script.fusions().splitlines()[2:] == ["| feed | vote | 4,000 | 12.50 [12.00, 13.00] | 9.2 | 1.50 s |"]
-    assert script.claims().splitlines()[2:] == ["| feed | a / b | 1.25 [1.15, 1.35] | > 1.2 | on average |"]
+    assert script.fusions().splitlines()[2:] == [
+        "| feed | uniform | 4,000 | 12.50 [12.00, 13.00] |  |  |",
+        "|  | vote | 4,000 | 13.00 [12.50, 13.50] | 2 | 1.50 s |",
+        "|  | ppo | 4,000 | 20.00 [19.50, 20.50] |  | 60.00 s |",
+        *caption,
+    ]
+    assert script.claims().splitlines()[2:] == [
+        "| feed | a / b | 1.25 [1.15, 1.35] | > 1.2 | only on average |",
+        "| feed | a / b | 1.25 [1.15, 1.35] |  |  |",
+        "| feed | a / b | 1.25 [1.15, 1.35] | > 1.2 | **no** |",
+        *caption,
+    ]
     assert script.training().splitlines()[2:] == [
-        "| share | 12.5% |  |  |",
+        "| share | 12.5% [6.2%, 25.0%] | ≤ 50.0% | yes |",
         "| beats | never | ≤ 90.00 s | **no** |",
+    ]
+
+
+def test_a_study_stands_beside_the_planning_oracle_of_its_worlds(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worse = earned("ppo cold", 10.0, 30.0, difference={"mean": -2.5, "low": -3.0, "high": -2.0})
+    study = {"policies": [earned("ppo", 12.5, 31.0), worse], "seeds": [0, 1], "level": 0.95}
+    write_json(tmp_path / "results" / "actions.json", study)
+    planner = earned("planning oracle", 100.0) | {"n_users": 100}
+    write_json(tmp_path / "results" / "learn.json", {"presets": {"marketplace": {"policies": [planner]}}})
+    monkeypatch.setattr(script, "DOCS", tmp_path)
+    assert script.actions().splitlines() == [
+        "| policy | users | return of a session | less ppo | training |",
+        "| :--- | ---: | ---: | ---: | ---: |",
+        "| ppo | 4,000 | 12.50 [12.00, 13.00] |  | 31.00 s |",
+        "| ppo cold | 4,000 | 10.00 [9.50, 10.50] | −2.50 [−3.00, −2.00] | 30.00 s |",
+        "| planning oracle, as above | 100 | 100.50 [94.15, 106.85] |  |  |",
+        "",
+        "Marketplace, seeds 0 to 1; intervals are 95%, over the 2 worlds.",
     ]
 
 
