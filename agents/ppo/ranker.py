@@ -105,6 +105,11 @@ class DiverseRanker(Ranker):
             scores = scores.masked_fill(observation[:, self.layout["day"]] < self.born, _NEVER)
         return scores
 
+    def at(self, observation: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        """(n, c) scores of `items` (n, c) int64; those at -1 mean nothing."""
+        scores: torch.Tensor = self(observation).gather(1, items.clamp(min=0))
+        return scores
+
     def discount(self, state: torch.Tensor) -> torch.Tensor:
         """(n,) logits that an item loses per item of its category above it, from `state` (n, state_size)."""
         learned = self.discount_net(state).squeeze(1)

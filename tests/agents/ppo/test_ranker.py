@@ -94,6 +94,15 @@ def test_a_hidden_modality_changes_nothing(
     assert not torch.equal(everything(changed), everything(observation))
 
 
+def test_scores_of_some_items_are_those_of_the_whole_catalogue(remembering: Simulator, sessions: Log) -> None:
+    ranker = restless(remembering, mask_bought=True)
+    observation = torch.from_numpy(sessions.observation[-40:])
+    items = torch.from_numpy(sessions.slate[-40:])
+    taken = torch.gather(ranker(observation), 1, items)
+    assert torch.equal(ranker.at(observation, items), taken)
+    assert (taken == -1e9).any()
+
+
 def test_items_that_have_not_appeared_are_not_drawn_in_training(remembering: Simulator, sessions: Log) -> None:
     ranker = restless(remembering)
     assert remembering.born is not None
