@@ -56,7 +56,7 @@ class BehaviourRegularised(LearnedRanker):
         """Learn from a log; the same log, options and seed give the same bits.
 
         Args:
-            log: slates with the propensities that were in force.
+            log: slates with the exact propensities that were in force.
             catalog: the items.
             layout: where features stand in an observation.
             seed: of the network's first weights and the order of the slates.
@@ -73,7 +73,8 @@ class BehaviourRegularised(LearnedRanker):
 
         Raises:
             ValueError: if an option cannot be, the log belongs to another catalogue or layout, was collected by a
-                deterministic policy, has a single user or says nothing, or the loss stops being finite.
+                deterministic policy or one that estimated its propensities, has a single user or says nothing, or the
+                loss stops being finite.
         """
         schedule = Schedule(epochs, patience, batch, learning_rate)
         check_discount_and_cap(gamma, cap)

@@ -96,7 +96,7 @@ def check_log_fits(log: Log, catalog: Catalog, layout: Layout) -> None:
 
     Raises:
         ValueError: if the log shows another catalogue or has observations of another layout, or its policy was
-            deterministic.
+            deterministic or did not know its propensities: a noisy 1 / propensity is too large on average.
     """
     if log.info.fingerprint != catalog.fingerprint:
         raise ValueError(
@@ -112,6 +112,11 @@ def check_log_fits(log: Log, catalog: Catalog, layout: Layout) -> None:
         raise ValueError(
             f"the policy {log.info.policy!r} of the log was deterministic (every propensity is 1): what other slates "
             "would have earned cannot be told from it. Log a policy with a temperature above 0."
+        )
+    if log.info.propensities == "estimated":
+        raise ValueError(
+            f"the policy {log.info.policy!r} of the log only estimated its propensities, and what was shown is weighed "
+            "by 1 / propensity, in which such errors do not average out. Log a policy that knows them (Decision.exact)."
         )
 
 

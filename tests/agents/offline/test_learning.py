@@ -134,6 +134,13 @@ def test_logs_from_which_nothing_can_be_learned_are_refused(fit: Fit, world: Sim
 
 
 @both
+def test_a_log_of_estimated_propensities_is_refused(fit: Fit, world: Simulator, log: Log) -> None:
+    estimated = replace(log, info=replace(log.info, propensities="estimated"))
+    with pytest.raises(ValueError, match="'uniform' of the log only estimated its propensities.* a policy that knows"):
+        fitted(fit, world, estimated)
+
+
+@both
 @pytest.mark.parametrize(
     ("option", "message"),
     [
