@@ -138,7 +138,7 @@ class Looks:
     """The share of users who look at each position, estimated as reward earned over reward predicted.
 
     The estimate is relative to the best position. Reward by position alone would take the ranker's own order for
-    position bias.
+    position bias. Rewards are from 0 up: a share of sums in which gains and losses cancel would be no probability.
 
     Attributes:
         earned: (k,) float64, reward by position.
@@ -156,7 +156,18 @@ class Looks:
         return share
 
     def add(self, earned: Floats, predicted: Floats) -> None:
-        """Count (n, k) rewards, 0 at empty positions."""
+        """Count (n, k) rewards, 0 at empty positions.
+
+        Raises:
+            ValueError: if a position earned less than 0; nothing is counted then.
+        """
+        if earned.min(initial=0.0) < 0.0:
+            row, position = np.argwhere(earned < 0.0)[0]
+            raise ValueError(
+                f"row {row}, position {position} earned {earned[row, position]:g}, but how much a position is looked "
+                "at is told from rewards from 0 up: weigh objectives from 0 up, or use CascadeLinUCB, which tells it "
+                "from clicks."
+            )
         if not self.earned.size:
             self.earned, self.predicted = np.full((2, earned.shape[1]), PRIOR_REWARD)
         self.earned = self.earned + earned.sum(axis=0)

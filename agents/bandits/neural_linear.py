@@ -124,8 +124,8 @@ class NeuralLinear(LinearThompson):
     def learn(self, feedback: Feedback) -> None:
         """Learn from n slates; train the network, if its time has come."""
         before = self.buffer.seen // self.every
-        self.buffer.add(feedback, self.buffer_size)
         super().learn(feedback)
+        self.buffer.add(feedback, self.buffer_size)
         if self.buffer.seen // self.every > before:
             self._train_network()
             self._learn_head_anew()

@@ -14,6 +14,7 @@ from recsim.agents.bandits.linear_thompson import LinearThompson
 from recsim.agents.bandits.linucb import LinUCB
 from recsim.agents.bandits.logistic_thompson import LogisticThompson
 from recsim.agents.bandits.neural_linear import NeuralLinear
+from recsim.agents.storage import load_arrays
 from recsim.catalog import Catalog
 from recsim.logs import Log
 from recsim.objectives import Objectives
@@ -138,6 +139,30 @@ def test_late_conversions_are_learned_from_when_known(make: Make, catalog: Catal
     bandit.train(simulator, 20)
     assert bandit.updates == len(learned) == 5
     assert max(feedback.reward.max() for feedback in learned) > 4.0
+
+
+@pytest.mark.parametrize("kind", ["LinUCB", "EpsilonGreedy", "LinearThompson", "NeuralLinear"])
+def test_losses_which_tell_no_share_of_looks_are_refused_and_change_nothing(
+    kind: str, world: Simulator, feedback: Feedback, tmp_path: Path
+) -> None:
+    bandit, lossy = KINDS[kind](world.catalog, world.layout), feedback.reward[:50].copy()
+    bandit.update(Feedback(*(values[:50] for values in feedback)))
+    bandit.save(tmp_path / "before")
+    lossy[7, 2] = -0.5
+    with pytest.raises(
+        ValueError, match=r"^row 7, position 2 earned -0\.5, .*weigh objectives from 0 up, or use Cascade"
+    ):
+        bandit.update(Feedback(*(values[:50] for values in feedback[:3]), lossy))
+    bandit.save(tmp_path / "after")
+    before, after = (load_arrays(tmp_path / name, kind, world.catalog) for name in ("before", "after"))
+    for name, values in before.items():
+        np.testing.assert_array_equal(after[name], values)
+
+
+def test_cascading_linucb_learns_from_losses(world: Simulator, log: Log, feedback: Feedback) -> None:
+    bandit = CascadeLinUCB(world.catalog, world.layout, alpha=0.0)
+    bandit.update(feedback._replace(reward=-feedback.reward))
+    assert bandit.scores(log.observation).mean() < 0.0
 
 
 @pytest.mark.slow
