@@ -114,7 +114,7 @@ class NetworkFusion:
 
         Raises:
             ValueError: if an option does not exist or has no sense, or the log has no clicks, only clicks, negative
-                weights or fewer users than folds, or its numbers are not finite.
+                weights, fewer users than folds or, where rewards are learned, none, or its numbers are not finite.
         """
         _check(log, heads, epochs)
         features = CrossFeatures(catalog, layout)
@@ -246,4 +246,9 @@ def _check(log: Log, heads: str, epochs: int) -> None:
         raise ValueError(
             f"the log's weights {negative} are below 0, and the logarithm of an expected reward is to be learned: give "
             "weights from 0 up, or use the fusion 'average', which learns clicks alone."
+        )
+    if heads == "reward" and not (log.objectives[log.slate >= 0] @ np.array(log.info.weights)).any():
+        raise ValueError(
+            f"no position of the log earned anything under its weights {_weights(log)}, so that there is no reward to "
+            "learn: collect more, or use 'shared_bottom' or 'mmoe', which learn clicks and conversions apart."
         )

@@ -214,6 +214,20 @@ def test_options_without_sense_are_refused(world: Simulator, log: Log, options: 
         NetworkFusion.fit(log, world.catalog, world.layout, **{**QUICK, **options})
 
 
+def nobody_bought(log: Log) -> Log:
+    """The same log without conversions, for people whom nothing else interests."""
+    objectives = log.objectives * (np.array(log.info.objectives) != "conversion")
+    info = replace(log.info, weights=(0.0, 4.0, 0.0))
+    return replace(log, info=info, conversion=np.zeros_like(log.conversion), objectives=objectives)
+
+
+def test_without_conversions_clicks_and_conversions_can_be_learned_apart(world: Simulator, log: Log) -> None:
+    ranker = NetworkFusion.fit(nobody_bought(log), world.catalog, world.layout, heads="shared_bottom", **QUICK)
+    scores = ranker.scores(log.observation[:9])
+    assert np.isfinite(scores).all()
+    assert scores.std() > 0.01
+
+
 def test_logs_that_teach_nothing_are_refused(world: Simulator, log: Log) -> None:
     broken = log.observation.copy()
     broken[5, 0] = np.nan
@@ -222,6 +236,7 @@ def test_logs_that_teach_nothing_are_refused(world: Simulator, log: Log) -> None
         (replace(log, click=np.zeros_like(log.click)), "0 clicks on"),
         (log[log.user < log.user[0] + 3], "has 3 users; 5 or more"),
         (replace(log, info=negative), "weights {'conversion': -4.0} are below 0"),
+        (nobody_bought(log), "earned anything under its weights {'click': 0.0, .* or use 'shared_bottom'"),
         (replace(log, observation=broken), "not finite with recsim.logs.check_log"),
     ):
         with pytest.raises(ValueError, match=message):
