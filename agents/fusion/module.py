@@ -147,7 +147,15 @@ class TransformerFusion(_TokenFusion):
     """
 
     def __init__(self, sizes: Sequence[int], size: int, heads: int = 2) -> None:
-        """See `Fusion`; `heads` is the number of attention heads, a divisor of `size`."""
+        """See `Fusion`; `heads` is the number of attention heads, a divisor of `size`.
+
+        Raises:
+            ValueError: if it is none.
+        """
+        if size % heads:
+            raise ValueError(
+                f"size is {size}, which {heads} attention heads do not divide evenly; choose a multiple of {heads}."
+            )
         super().__init__(sizes, size)
         self.summary = nn.Parameter(torch.zeros(size))
         self.layer = nn.TransformerEncoderLayer(
@@ -176,7 +184,7 @@ def make_fusion(kind: str, sizes: Sequence[int], size: int, *, seed: int = 0) ->
     """A fusion of a kind in `KINDS`, its first parameters drawn from `seed`.
 
     Raises:
-        ValueError: if there is no such kind.
+        ValueError: if there is no such kind, or it cannot have this size.
     """
     if kind not in KINDS:
         raise ValueError(f"there is no fusion {kind!r}; the kinds are {', '.join(KINDS)}.")

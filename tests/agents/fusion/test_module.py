@@ -91,3 +91,10 @@ def test_a_gated_unit_is_the_sum_of_gate_times_content() -> None:
 def test_a_kind_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="no fusion 'sum'; the kinds are concat"):
         make_fusion("sum", SIZES, 8)
+
+
+def test_a_transformer_of_a_size_that_its_heads_do_not_divide_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match="size is 9, which 2 attention heads do not divide evenly; choose a multiple of 2"
+    ):
+        make_fusion("transformer", SIZES, 9)
