@@ -157,12 +157,7 @@ class Ranking:
                 f"scorer of {self.name!r} gave scores of shape {scores.shape} for {len(observation)} users; "
                 f"(n, m) with at least {self.slate_size} items is needed."
             )
-        if not np.isfinite(scores).all():
-            row, item = np.argwhere(~np.isfinite(scores))[0]
-            raise ValueError(
-                f"scorer of {self.name!r} gave {scores[row, item]} for row {row}, item {item}; scores are finite."
-            )
-        return scores
+        return finite_scores(self.name, scores)
 
 
 @dataclass(frozen=True)
@@ -234,6 +229,21 @@ def uniform(catalog: Catalog, slate_size: int) -> Ranking:
 def popularity(catalog: Catalog, slate_size: int, temperature: float = 0.0) -> Ranking:
     """The most popular items by the catalogue's prior; at temperature 1 items are drawn in proportion to it."""
     return Ranking("popularity", ConstantScorer(np.log(catalog.popularity)), slate_size, temperature)
+
+
+def finite_scores(name: str, scores: Floats, first: int = 0) -> Floats:
+    """The scores (n, ..., m) of the policy called `name` for the users in the rows from `first` on.
+
+    Raises:
+        ValueError: if one is no finite number.
+    """
+    if not np.isfinite(scores).all():
+        place = np.argwhere(~np.isfinite(scores))[0]
+        raise ValueError(
+            f"scorer of {name!r} gave {scores[tuple(place)]} for row {first + place[0]}, item {place[-1]}; "
+            "scores are finite."
+        )
+    return scores
 
 
 def top_k(scores: Floats, k: int) -> Items:

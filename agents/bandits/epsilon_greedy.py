@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from recsim.agents.bandits.bandit import Items, Observation
 from recsim.agents.bandits.linear import LinearBandit
 from recsim.agents.epsilon import EpsilonSlates
 from recsim.catalog import Catalog
 from recsim.observation import Layout
-from recsim.policy import Policy, Ranking, only_there, top_k, uniform
+from recsim.policy import Policy, Ranking, finite_scores, only_there, top_k, uniform
 
 
 class EpsilonGreedy(LinearBandit):
@@ -42,4 +43,8 @@ class EpsilonGreedy(LinearBandit):
         """The highest estimates with random positions among them (see `Bandit.policy`)."""
         greedy = only_there(Ranking(name, self, slate_size), born, self.layout)
         chance = only_there(uniform(self.catalog, slate_size), born, self.layout)
-        return EpsilonSlates(name, lambda seen: top_k(greedy.scorer.scores(seen), slate_size), chance, self.epsilon)
+
+        def best(observation: Observation) -> Items:
+            return top_k(finite_scores(name, greedy.scorer.scores(observation)), slate_size)
+
+        return EpsilonSlates(name, best, chance, self.epsilon)

@@ -15,6 +15,7 @@ from recsim.policy import (
     Policy,
     Scorer,
     certain_log_prob,
+    finite_scores,
     only_there,
     plackett_luce_log_prob,
     plackett_luce_sample,
@@ -109,7 +110,8 @@ class ThompsonSlates:
         for start in range(0, len(observation), _ROWS):
             rows = slice(start, start + _ROWS)
             seen = observation[rows]
-            yield rows, self.bandit.sampled_scores(seen) + self.there.scores(seen)[:, None]
+            scores = self.bandit.sampled_scores(seen) + self.there.scores(seen)[:, None]
+            yield rows, finite_scores(self.name, scores, start)
 
     def _shown(self, scores: Floats, streams: Streams) -> Items:
         temperature = self.bandit.temperature

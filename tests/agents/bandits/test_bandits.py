@@ -121,6 +121,15 @@ def test_propensities_are_those_of_what_is_shown_and_sum_to_one(make: Make, worl
     assert (np.abs(found - expected) <= 5.0 * np.sqrt(expected * (1.0 - expected / n)) + 1e-6).all()
 
 
+def test_scores_that_are_not_finite_are_refused_with_their_row(make: Make, world: Simulator, log: Log) -> None:
+    policy, observation = make(world).policy("mine", 4), log.observation[:40].copy()
+    observation[35] = np.nan
+    with pytest.raises(ValueError, match=r"scorer of 'mine' gave nan for row 35, item 0; scores are finite"):
+        policy.act(observation, Streams.of(0, 40))
+    with pytest.raises(ValueError, match=r"scorer of 'mine' gave nan for row 35, item 0; scores are finite"):
+        policy.log_prob(observation, log.slate[:40])
+
+
 def test_items_that_have_not_appeared_are_not_shown(make: Make, catalog: Catalog) -> None:
     users = InterestUsers(catalog, InterestConfig(arriving=0.5, period=1.0))
     simulator = Simulator(catalog, users, slate_size=4, horizon=5, seed=1)
