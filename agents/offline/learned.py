@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from recsim.agents.fusion.scorers import blocks
 from recsim.agents.networks import fill_network, network_arrays
 from recsim.agents.offline.learning import new_ranker, slate_log_prob
 from recsim.agents.ranker import Ranker
@@ -48,8 +49,11 @@ class LearnedRanker:
         KL(logged || learned) = E[log p_logged(slate) - log p_learned(slate)] over logged slates: the log's propensities
         are all that is needed.
         """
-        learned = slate_log_prob(torch.tensor(self.scores(log.observation)), torch.tensor(log.slate)).numpy()
-        return float((log.step_log_prob - learned)[log.slate >= 0].sum() / len(log))
+        total = 0.0
+        for part in blocks(log):
+            learned = slate_log_prob(torch.tensor(self.scores(part.observation)), torch.tensor(part.slate)).numpy()
+            total += float((part.step_log_prob - learned)[part.slate >= 0].sum())
+        return total / len(log)
 
     def save(self, path: Path) -> None:
         """Write to `path` (safetensors), whole or not at all."""

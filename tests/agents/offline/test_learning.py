@@ -101,6 +101,17 @@ def test_the_divergence_is_that_of_whole_slates(world: Simulator, log: Log) -> N
     assert alike.divergence(other) > 0.0
 
 
+def test_the_divergence_holds_the_scores_of_a_block_of_the_log_at_once(
+    world: Simulator, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned, asked = fitted(OffPolicyReinforce.fit, world, log), []
+    scores, at_once = learned.scores, learned.divergence(log)
+    monkeypatch.setattr(learned, "scores", lambda observation: asked.append(len(observation)) or scores(observation))
+    monkeypatch.setattr("recsim.agents.fusion.scorers.BLOCK", 100)
+    assert learned.divergence(log) == pytest.approx(at_once, rel=1e-9)
+    assert asked == [*[100] * (len(log) // 100), len(log) % 100]
+
+
 @both
 def test_passes_are_told_and_learning_stops_where_held_out_users_gain_nothing(
     fit: Fit, world: Simulator, log: Log
