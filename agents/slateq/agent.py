@@ -58,6 +58,7 @@ class SlateQ:
         catalog: the items.
         layout: where features stand in an observation.
         slate_size: k.
+        seed: of the first weights and of the minibatches.
         settings: how it learns and shows.
         network: what is being learned.
         slow_network: its slow average, which acts and scores.
@@ -81,7 +82,7 @@ class SlateQ:
             layout: as above.
             slate_size: as above.
             warm_start: a fitted static ranker, where the appeal of items starts; without it, all items start equal.
-            seed: of the first weights and of the minibatches.
+            seed: as above.
             **settings: see `Settings`.
 
         Raises:
@@ -89,7 +90,8 @@ class SlateQ:
         """
         if not 1 <= slate_size <= len(catalog):
             raise ValueError(f"slate_size is {slate_size}; the catalogue {catalog.name!r} allows 1 to {len(catalog)}.")
-        self.catalog, self.layout, self.slate_size, self.settings = catalog, layout, slate_size, Settings(**settings)
+        self.catalog, self.layout, self.slate_size, self.seed = catalog, layout, slate_size, seed
+        self.settings = Settings(**settings)
         choice, hidden, tower = self.settings.choice, self.settings.hidden, self.settings.tower
         with drawn_from(seed):
             self.network = SlateValues(catalog, layout, slate_size, choice, warm_start, hidden, tower)
@@ -197,7 +199,8 @@ class SlateQ:
         arrays = network_arrays(self.slow_network)
         if self.born is not None:
             arrays["born"] = self.born
-        save_arrays(path, "SlateQ", arrays, self.catalog, {"slate_size": self.slate_size, **asdict(self.settings)})
+        options = {"slate_size": self.slate_size, "seed": self.seed, **asdict(self.settings)}
+        save_arrays(path, "SlateQ", arrays, self.catalog, options)
 
     @classmethod
     def load(cls, path: Path, catalog: Catalog, layout: Layout) -> SlateQ:

@@ -192,6 +192,15 @@ def test_training_twice_gives_equal_bits(world: Simulator) -> None:
     assert (first.scores(observation) != other.scores(observation)).any()
 
 
+def test_what_was_saved_draws_as_before(world: Simulator, tmp_path: Path) -> None:
+    agent = agent_of(world, replays=2.0, seed=9)
+    agent.save(tmp_path / "slateq.safetensors")
+    loaded = SlateQ.load(tmp_path / "slateq.safetensors", world.catalog, world.layout)
+    observation = world.reset(5)
+    scores = (each.train(world, 20).scores(observation) for each in (agent, loaded))
+    np.testing.assert_array_equal(*scores)
+
+
 def test_making_one_leaves_the_global_generator_alone(world: Simulator) -> None:
     before = torch.get_rng_state()
     agent_of(world)
