@@ -1,7 +1,8 @@
-"""Networks of torch: made from a seed of their own, and kept as arrays."""
+"""Networks of torch: made from a seed of their own, trained as long as numbers are finite, and kept as arrays."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,34 @@ def drawn_from(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         yield
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, where: str, longest: float = math.inf) -> None:
+    """One step down `loss` of the parameters of `optimizer`, their gradient clipped to the length `longest`.
+
+    Raises:
+        ValueError: if the loss or its gradient is not finite, `where` it was met; nothing has moved then.
+    """
+    check_finite("loss", loss, where, optimizer)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    check_finite("length of the gradient", nn.utils.clip_grad_norm_(parameters, longest), where, optimizer)
+    optimizer.step()
+
+
+def check_finite(what: str, value: torch.Tensor, where: str, optimizer: torch.optim.Optimizer) -> None:
+    """Refuse to go on with training that has diverged.
+
+    Raises:
+        ValueError: if `value` is not finite; the sentence says `what` it is, and `where` it was met.
+    """
+    if not torch.isfinite(value):
+        rate = max(group["lr"] for group in optimizer.param_groups)
+        raise ValueError(
+            f"the {what} is {value.item()} {where}: training has diverged and stops. Lower the learning rate, which is "
+            f"{rate:g}, or look for numbers that are huge or not finite in what is learned from."
+        )
 
 
 def network_arrays(network: nn.Module) -> dict[str, NDArray[Any]]:

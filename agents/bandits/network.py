@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from recsim.agents.bandits.bandit import Floats, Items, Observation
 from recsim.agents.bandits.linear import PairFeatures, dot_at
+from recsim.agents.networks import descend
 
 _LAYERS = ("first", "first_bias", "second", "second_bias")
 _ROWS = 16  # users whose hidden layers for every item are held at once
@@ -120,13 +121,16 @@ def train_network(
         minibatches: one a step, of observations (b, d), shown items (b, c), their rewards (b, c) and looks (b, c),
             above 0; 0 for the look of an empty position, which counts nothing.
         learning_rate: of Adam.
+
+    Raises:
+        ValueError: if training diverges; the network is as it was.
     """
     network, size = features.network, features.pairs.size
     layers = [torch.tensor(getattr(network, name), requires_grad=True) for name in _LAYERS]
     weight = torch.tensor(head, dtype=torch.float32, requires_grad=True)
     first, first_bias, second, second_bias = layers
     adam = torch.optim.Adam([*layers, weight], lr=learning_rate)
-    for observation, items, reward, look in minibatches:
+    for step, (observation, items, reward, look) in enumerate(minibatches, 1):
         inputs = torch.from_numpy(features.inputs(observation, items) * network.scale)
         pairs = torch.from_numpy(features.pairs.at(observation, items).astype(np.float32))
         seen = torch.from_numpy(look.astype(np.float32))
@@ -134,9 +138,7 @@ def train_network(
         learned = torch.relu(torch.relu(inputs @ first + first_bias) @ second + second_bias)
         predicted = pairs @ weight[:size] + learned @ weight[size:]
         loss = (seen * (target - predicted) ** 2).mean()
-        adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        adam.step()
+        descend(adam, loss, f"at step {step} of training the network")
     for name, layer in zip(_LAYERS, layers, strict=True):
         setattr(network, name, layer.detach().numpy())
 

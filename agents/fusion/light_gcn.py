@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch_geometric.nn import LightGCN
 
-from recsim.agents.networks import drawn_from
+from recsim.agents.networks import descend, drawn_from
 
 
 def item_embeddings(
@@ -29,6 +29,9 @@ def item_embeddings(
 
     Returns:
         (L + 1, m, f) float32, x^(0) to x^(L).
+
+    Raises:
+        ValueError: if training diverges.
     """
     n_users, n_items = interactions.shape
     edges = interactions.tocoo()
@@ -39,15 +42,13 @@ def item_embeddings(
     with drawn_from(seed):
         model = LightGCN(n_users + n_items, size, layers)
     optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    for _ in range(epochs):
+    for epoch in range(epochs):
         embedding = model.get_embedding(graph, weight)
         other = torch.randint(n_users, n_users + n_items, item.shape, generator=draws)
         liked = (embedding[user] * embedding[item]).sum(dim=1)
         drawn = (embedding[user] * embedding[other]).sum(dim=1)
         loss = model.recommendation_loss(liked, drawn, torch.cat([user, item, other]), lambda_reg=decay)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        descend(optimiser, loss, f"at step {epoch + 1}")
     with torch.no_grad():
         by_layer = [model.embedding.weight]
         for convolution in model.convs:

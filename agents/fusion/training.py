@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recsim.agents.fusion.towers import FusionNetwork
+from recsim.agents.networks import check_finite, descend
 from recsim.logs import Log
 
 _BATCH, _STEPS = 512, 25  # most slates of a minibatch, and least minibatches of an epoch
@@ -121,7 +122,7 @@ def train(
         progress: called after every epoch.
 
     Raises:
-        ValueError: if the loss is no finite number.
+        ValueError: if training diverges.
     """
     optimizer = torch.optim.AdamW(_groups(network, rate, decay))
     generator = torch.Generator().manual_seed(seed)
@@ -129,20 +130,14 @@ def train(
     for epoch in range(epochs):
         network.train()
         order = torch.randperm(len(examples), generator=generator)
-        for rows in torch.split(order, min(_BATCH, -(-len(examples) // _STEPS))):
-            optimizer.zero_grad()
-            _mean(network, examples[rows], loss).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+        for step, rows in enumerate(torch.split(order, min(_BATCH, -(-len(examples) // _STEPS)))):
+            descend(optimizer, _mean(network, examples[rows], loss), f"at step {step + 1} of epoch {epoch + 1}")
         network.eval()
         with torch.no_grad():
-            found = float(_mean(network, held_out, loss))
-        if not np.isfinite(found):
-            raise ValueError(
-                f"the loss is {found} after epoch {epoch}: look for numbers that are not finite with "
-                f"recsim.logs.check_log, or lower rate={rate}."
-            )
-        if found < least:
-            least, best = found, copy.deepcopy(network.state_dict())
+            found = _mean(network, held_out, loss)
+        check_finite("held-out loss", found, f"after epoch {epoch + 1}", optimizer)
+        if float(found) < least:
+            least, best = float(found), copy.deepcopy(network.state_dict())
         progress()
     network.load_state_dict(best)
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from recsim.agents.folds import user_folds
 from recsim.agents.fusion.static import StaticFusion
-from recsim.agents.networks import drawn_from
+from recsim.agents.networks import descend, drawn_from
 from recsim.agents.offline.credit import advantage
 from recsim.agents.ppo import plackett_luce
 from recsim.agents.ranker import Ranker
@@ -168,28 +168,20 @@ def learn(
         progress: called with the number of passes done.
 
     Raises:
-        ValueError: if the loss stops being a finite number, or the log gives nothing to learn (see `advantage`).
+        ValueError: if training diverges, or the log gives nothing to learn (see `advantage`).
     """
     examples = Examples.of(log, advantage(log, gamma))
     held = torch.tensor(user_folds(log) == 0)
     held_out, learned_from = examples.at(held), torch.nonzero(~held).squeeze(1)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(ranker.parameters(), lr=schedule.learning_rate)
-    best, weights, waited, step = _value(ranker, held_out, objective), _copy(ranker), 0, 0
+    best, weights, waited = _value(ranker, held_out, objective), _copy(ranker), 0
     for epoch in range(schedule.epochs):
         order = learned_from[torch.randperm(len(learned_from), generator=generator)]
-        for rows in torch.split(order, schedule.batch):
-            batch, step = examples.at(rows), step + 1
+        for step, rows in enumerate(torch.split(order, schedule.batch), 1):
+            batch = examples.at(rows)
             log_prob = slate_log_prob(ranker(batch.observation), batch.slate)
-            loss = -objective(log_prob, batch).sum(dim=1).mean()
-            if not torch.isfinite(loss):
-                raise ValueError(
-                    f"the loss is {loss.item()} at step {step} (pass {epoch + 1}); nothing was learned. "
-                    f"Lower learning_rate, which is {schedule.learning_rate}."
-                )
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            descend(optimizer, -objective(log_prob, batch).sum(dim=1).mean(), f"at step {step} of pass {epoch + 1}")
         value = _value(ranker, held_out, objective)
         waited = 0 if value > best else waited + 1
         if value > best:

@@ -147,8 +147,7 @@ class SlateQ:
             progress: called with the number of users served so far.
 
         Raises:
-            ValueError: if the simulator's slates have another size.
-            FloatingPointError: as in `update`.
+            ValueError: if the simulator's slates have another size, and as in `update`.
         """
         if simulator.slate_size != self.slate_size:
             raise ValueError(
@@ -173,9 +172,8 @@ class SlateQ:
             `BASE_SCALE`), means over slates.
 
         Raises:
-            FloatingPointError: if the loss or its gradient is not finite; nothing has been learned from these slates
-                then.
-            ValueError: if a slate has several clicks with `choice` "mnl".
+            ValueError: if the loss or its gradient is not finite, or a slate has several clicks with `choice` "mnl";
+                nothing has been learned from these slates then.
         """
         numbers, clicks = self.network(seen.observation, seen.slate), seen.click
         surprise = self.network.click_model.surprise(numbers.appeal, seen.slate >= 0, clicks)

@@ -1,9 +1,11 @@
-"""Learning by Adam, with a slow average that follows and a guard against numbers that are not finite."""
+"""Learning by Adam, with a slow average that follows."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
+
+from recsim.agents.networks import descend
 
 _LONGEST_GRADIENT = 10.0
 
@@ -26,17 +28,9 @@ class Descent:
         """One step down `loss`.
 
         Raises:
-            FloatingPointError: if the loss or its gradient is not finite; nothing has moved then.
+            ValueError: if the loss or its gradient is not finite; nothing has moved then.
         """
-        self._adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters, _LONGEST_GRADIENT)
-        if not (torch.isfinite(loss) and torch.isfinite(norm)):
-            raise FloatingPointError(
-                f"update {self.steps} of SlateQ: the loss is {float(loss.detach())} and its gradient {float(norm)} "
-                "long; lower learning_rate, or look for rewards and observations that are not finite."
-            )
-        self._adam.step()
+        descend(self._adam, loss, f"at update {self.steps + 1}", _LONGEST_GRADIENT)
         with torch.no_grad():
             for slow, fast in zip(self._averages, self._parameters, strict=True):
                 slow.lerp_(fast, self._averaging)

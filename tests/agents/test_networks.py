@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from recsim.agents.networks import drawn_from, fill_network, network_arrays
+from recsim.agents.networks import descend, drawn_from, fill_network, network_arrays
 
 
 def drawn(seed: int) -> nn.Linear:
@@ -35,3 +35,24 @@ def test_arrays_of_another_network_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match="there holds a network of another shape"):
             fill_network(drawn(4), wrong, Path("there"))
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [(-1.0, "the loss is nan at step 3: training has"), (0.0, "the length of the gradient is inf at step 3: training")],
+)
+def test_a_step_that_has_no_finite_length_is_refused_and_not_taken(start: float, message: str) -> None:
+    weight = nn.Parameter(torch.tensor([start]))
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    with pytest.raises(ValueError, match=f"{message}.*Lower the learning rate, which is 0.5, or look for numbers"):
+        descend(optimizer, weight.sqrt().sum(), "at step 3")
+    assert weight.item() == start
+
+
+def test_a_step_follows_the_gradient_as_far_as_it_may() -> None:
+    weight = nn.Parameter(torch.tensor([3.0, 4.0]))
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    descend(optimizer, weight.square().sum() / 2.0, "at step 1")
+    torch.testing.assert_close(weight.detach(), torch.tensor([1.5, 2.0]))
+    descend(optimizer, weight.square().sum() / 2.0, "at step 2", longest=1.0)
+    torch.testing.assert_close(weight.detach(), torch.tensor([1.5 - 0.3, 2.0 - 0.4]))

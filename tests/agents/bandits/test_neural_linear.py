@@ -51,3 +51,9 @@ def test_it_learns_what_is_not_linear(world: Simulator, feedback: Feedback) -> N
 def test_settings_that_make_no_sense_are_refused(world: Simulator) -> None:
     with pytest.raises(ValueError, match="buffer_size is 0; it is a number above 0"):
         NeuralLinear(world.catalog, world.layout, buffer_size=0)
+
+
+def test_training_that_diverges_is_told_with_its_step(world: Simulator, feedback: Feedback) -> None:
+    bandit = NeuralLinear(world.catalog, world.layout, every=100, learning_rate=1e30)
+    with pytest.raises(ValueError, match=r"is (inf|nan) at step \d of training the network: training has diverged"):
+        bandit.update(feedback)

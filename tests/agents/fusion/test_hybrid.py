@@ -112,6 +112,13 @@ def test_a_new_user_takes_part_in_the_graph_s_propagation() -> None:
     np.testing.assert_allclose(model.scores(csr_matrix(row, dtype=np.float32))[0], expected, atol=1e-6)
 
 
+def test_a_graph_network_that_diverges_is_told_with_its_step() -> None:
+    with pytest.raises(
+        ValueError, match=r"is (inf|nan) at step 2: training has diverged.* learning rate, which is 1e\+30"
+    ):
+        item_embeddings(two_camps(), 0, 5, 2, 7, 1e30, 1e-4)
+
+
 def test_the_score_is_content_plus_what_the_model_says(telling: Simulator, log: Log, fusion: HybridFusion) -> None:
     observation, items = log.observation[:60], log.slate[:60]
     assert fusion.names == ("text", "image", "popularity", "click rate", "profile rate", fusion.method)

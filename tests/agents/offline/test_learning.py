@@ -176,5 +176,7 @@ def test_a_loss_that_is_no_number_stops_learning_with_a_sentence(fit: Fit, world
     row = np.flatnonzero(log.user != log.user[0])[0]
     observation = log.observation.copy()
     observation[row] = 3e38
-    with pytest.raises(ValueError, match=r"the loss is nan at step \d+ \(pass \d\); nothing was learned. Lower"):
+    with pytest.raises(
+        ValueError, match=r"the loss is nan at step \d+ of pass \d: training has diverged and stops. Lower"
+    ):
         fitted(fit, world, replace(log, observation=observation))
