@@ -59,15 +59,20 @@ def taken(function: Callable[..., Any], offered: Mapping[str, Any]) -> dict[str,
     return {name: value for name, value in offered.items() if name in names}
 
 
-def problems_of_agent(policy: LearnedPolicy, place: Place) -> Iterator[Problem]:
+def problems_of_agent(policy: LearnedPolicy, place: Place, recent: int) -> Iterator[Problem]:
     """What is wrong with the method and the options of a policy that stands at `place` of a config.
 
     Options of somebody's own agent are its own business, and those of Stable-Baselines3's algorithms theirs.
     """
-    if (named := _method_of(policy)) and named[1] not in METHODS:
-        inside = (*place, named[0])
-        yield Problem(inside, f"'{dotted(inside)}' is {named[1]!r}; {did_you_mean(named[1], list(METHODS))}")
-    elif isinstance(policy, AgentSettings | StockPolicy) and policy.options and _is_checked(policy):
+    if named := _method_of(policy):
+        inside, method = (*place, named[0]), named[1]
+        if method not in METHODS:
+            yield Problem(inside, f"'{dotted(inside)}' is {method!r}; {did_you_mean(method, list(METHODS))}")
+            return
+        if METHODS[method].reads_recent and not recent:
+            what = f"'{dotted(inside)}' is {method!r}, which reads what was clicked lately"
+            yield Problem(inside, f"{what}; set recent of the config to 20 or so.")
+    if isinstance(policy, AgentSettings | StockPolicy) and policy.options and _is_checked(policy):
         known = _options(policy)
         for name, value in policy.options.items():
             inside = (*place, "options", name)

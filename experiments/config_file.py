@@ -177,7 +177,7 @@ def _agent_problems(config: RunConfig) -> Iterator[Problem]:
         if isinstance(policy, FusionPolicy) or (isinstance(policy, AgentSettings | StockPolicy) and policy.options):
             from recsim.experiments.agent_classes import problems_of_agent
 
-            yield from problems_of_agent(policy, ("policies", number))
+            yield from problems_of_agent(policy, ("policies", number), config.recent)
 
 
 def _with_files_beside(config: RunConfig, path: Path) -> RunConfig:

@@ -24,6 +24,7 @@ from recsim.experiments.policy_settings import (
     OnlineSettings,
     PopularityPolicy,
     PPOPolicy,
+    SlateQPolicy,
     StaticFusionPolicy,
     StockPolicy,
     TrainedPolicy,
@@ -37,6 +38,7 @@ from recsim.policy import Decision, Policy, Ranking, only_there, popularity, uni
 from recsim.preference import conditioned
 from recsim.simulator import Simulator
 from recsim.streams import Streams, sub_seed
+from recsim.users.choice.top_down import TopDown
 
 if TYPE_CHECKING:
     from recsim.agents.fusion.static import StaticFusion
@@ -171,17 +173,29 @@ def check_agents(world: World) -> None:
     """Refuse what can be known to be wrong with a config's agents before anything has run.
 
     Raises:
-        UserError: if a method or an option is unknown or impossible, or somebody's own class is no agent.
+        UserError: if a method or an option is unknown or impossible in this world, or somebody's own class is no agent.
     """
     for number, policy in enumerate(world.config.policies):
         if not isinstance(policy, LearnedPolicy):
             continue
-        for problem in problems_of_agent(policy, ("policies", number)):
+        for problem in problems_of_agent(policy, ("policies", number), world.config.recent):
             raise UserError(problem.sentence)
+        _check_choice(policy, world)
         if model_file(policy) is None:
             build(policy, world, None, world.simulator("check"))
         elif isinstance(policy, OnlineSettings):
             untrained(policy, world)
+
+
+def _check_choice(policy: LearnedPolicy, world: World) -> None:
+    """Refuse SlateQ with the choice `mnl`, one click at most, where users are known to click several items."""
+    choice, k = getattr(world.users, "choice", None), world.config.slate_size
+    several = k > 1 and isinstance(choice, TopDown) and choice.browsing(k).after_click > 0.0
+    if several and isinstance(policy, SlateQPolicy) and policy.options.get("choice") == "mnl":
+        raise UserError(
+            f"{policy.title!r} has the choice mnl, by which users click one item of a slate at most, and those of "
+            "this run may click several; set choice: pbm among its options, or leave it out."
+        )
 
 
 def warm_start_of(policy: LearnedPolicy, world: World, run: Path) -> StaticFusion | None:

@@ -35,10 +35,12 @@ class Method:
     Attributes:
         target: import string of its class, "package.module:Class".
         options: what tells it from other methods of that class, for the class's `fit`.
+        reads_recent: whether it reads what users clicked lately, which only worlds made with `recent` tell.
     """
 
     target: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    reads_recent: bool = False
 
     @property
     def kind(self) -> str:
@@ -55,7 +57,11 @@ _PACKAGE = "recsim.agents.fusion"
 
 
 def _network(fusion: str, heads: str) -> Method:
-    return Method(f"{_PACKAGE}.network:NetworkFusion", {"fusion": fusion, "heads": heads})
+    return Method(f"{_PACKAGE}.network:NetworkFusion", {"fusion": fusion, "heads": heads}, fusion == "transformer")
+
+
+def _hybrid(method: str) -> Method:
+    return Method(f"{_PACKAGE}.hybrid:HybridFusion", {"method": method}, reads_recent=True)
 
 
 METHODS: Mapping[str, Method] = MappingProxyType(
@@ -70,9 +76,9 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "gated": _network("gated", "shared_bottom"),
         "attention": _network("attention", "shared_bottom"),
         "transformer": _network("transformer", "shared_bottom"),
-        "als": Method(f"{_PACKAGE}.hybrid:HybridFusion", {"method": "als"}),
-        "item_knn": Method(f"{_PACKAGE}.hybrid:HybridFusion", {"method": "item_knn"}),
-        "lightgcn": Method(f"{_PACKAGE}.hybrid:HybridFusion", {"method": "lightgcn"}),
+        "als": _hybrid("als"),
+        "item_knn": _hybrid("item_knn"),
+        "lightgcn": _hybrid("lightgcn"),
     }
 )
 

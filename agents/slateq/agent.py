@@ -50,9 +50,10 @@ class SlateQ:
     horizon comes: observations tell the progress (time-awareness; Pardo et al. 2018, section 2).
 
     The paper assumes that users click one item at most, and that reward and next state depend on the slate through the
-    clicked item alone. With `choice` "mnl" the first is learned as it is. With "pbm" users may click several items: the
-    click model is then position-based with learned looks, whatever the users' real one is, and the clicked items'
-    values are assumed to add up. What items do to users who only look at them is not seen by their values under either.
+    clicked item alone. With `choice` "mnl" the first is learned as it is. With "pbm", the default, users may click
+    several items: the click model is then position-based with learned looks, whatever the users' real one is, and the
+    clicked items' values are assumed to add up. Under either, what items do to users who only look at them is not seen
+    by their values.
 
     Attributes:
         catalog: the items.

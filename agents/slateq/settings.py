@@ -17,7 +17,7 @@ class Settings:
     """Settings of `SlateQ`; its keyword arguments.
 
     Attributes:
-        choice: how users click: "mnl", one item at most, or "pbm", any number.
+        choice: how users click: "pbm", any number of items, or "mnl", one at most.
         optimiser: how slates are built under "mnl": "top_k", "greedy" or "exact" (`recsim.agents.slateq.slates`).
         target: what is thought to be shown next: what was ("sarsa"), or the best slate ("q").
         discount: of the next step's value, from 0 to 1.
@@ -34,7 +34,7 @@ class Settings:
         ValueError: if one makes no sense.
     """
 
-    choice: str = "mnl"
+    choice: str = "pbm"
     optimiser: str = "exact"
     target: str = "sarsa"
     discount: float = 0.95

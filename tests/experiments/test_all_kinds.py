@@ -40,7 +40,7 @@ policies:
   - {kind: neural_linear, n_users: 12}
   - {kind: cascade_linucb, n_users: 12}
   - {kind: epsilon_greedy, n_users: 12, explore: true, options: {epsilon: 0.2}}
-  - {kind: slateq, n_users: 12, options: {choice: pbm}}
+  - {kind: slateq, n_users: 12}
   - {kind: offpolicy_reinforce, options: {epochs: 2}}
   - {kind: conservative, options: {epochs: 2}}
   - {kind: ppo, timesteps: 64, n_envs: 4, n_steps: 8, batch_size: 16, n_epochs: 1, eval_every: 64, eval_users: 4}

@@ -14,8 +14,9 @@ from recsim.experiments.config import LearnedPolicy, RunConfig
 from recsim.experiments.config_file import ConfigError, read_config
 from recsim.experiments.errors import UserError
 from recsim.experiments.kinds import LEARNED
-from recsim.experiments.policies import model_file
+from recsim.experiments.policies import check_agents, model_file
 from recsim.experiments.runner import run
+from recsim.experiments.world import World
 from recsim.users.importing import imported
 
 NAMED = {kind: learned for kind, learned in LEARNED.items() if learned.agent}
@@ -93,9 +94,41 @@ def test_every_agent_of_the_table_can_be_trained_and_loaded(kind: str) -> None:
 def test_what_is_wrong_with_an_agent_is_told_with_its_line(
     write_config: Callable[[str], Path], policy: str, sentence: str
 ) -> None:
-    path = write_config(f"name: a\npolicies:\n  - {policy}\n")
+    path = write_config(f"name: a\npolicies:\n  - {policy}\nrecent: 5\n")
     with pytest.raises(ConfigError, match=f"^{re.escape(f'{path}, line 3: {sentence}')}$"):
         read_config(path)
+
+
+@pytest.mark.parametrize("method", ["als", "item_knn", "lightgcn", "transformer"])
+def test_a_fusion_that_reads_recent_clicks_is_refused_where_none_are_told(
+    method: str, small: RunConfig, tmp_path: Path, write_config: Callable[[str], Path]
+) -> None:
+    path = write_config(f"name: a\npolicies:\n  - {{kind: fusion, method: {method}}}\n")
+    told = f"'{method}', which reads what was clicked lately; set recent of the config to 20 or so"
+    with pytest.raises(ConfigError, match=f"line 3: 'policies.0.method' is {told}"):
+        read_config(path)
+    for policy in ({"kind": "fusion", "method": method}, {"kind": "ppo", "teacher": method}):
+        config = RunConfig.model_validate(small.model_dump(mode="json") | {"policies": [policy]})
+        with pytest.raises(UserError, match=told):
+            run(config, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+
+def slateq(small: RunConfig, users: object, choice: str | None) -> World:
+    options = {} if choice is None else {"choice": choice}
+    parts = {"users": {"options": {"choice": users}}, "policies": [{"kind": "slateq", "options": options}]}
+    return World.of(RunConfig.model_validate(small.model_dump(mode="json") | parts))
+
+
+def test_slateq_is_refused_where_users_click_more_items_than_it_expects(small: RunConfig) -> None:
+    for users in ("pbm", "dcm", "dbn"):
+        with pytest.raises(
+            UserError, match=r"^'slateq' has the choice mnl.* set choice: pbm among its options, or leave"
+        ):
+            check_agents(slateq(small, users, "mnl"))
+        check_agents(slateq(small, users, None))
+    for users in ("mnl", "cascade", {"model": "dcm", "continuation": 0.0}):
+        check_agents(slateq(small, users, "mnl"))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,12 @@ def test_methods_are_named_by_strings_that_import_nothing() -> None:
     assert METHODS["average"].kind == "StaticFusion"
 
 
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.reads_recent])
+def test_methods_that_read_recent_clicks_need_a_world_that_tells_them(world: Simulator, log: Log, method: str) -> None:
+    with pytest.raises(ValueError, match="recent"):
+        fit_fusion(method, log, world.catalog, world.layout)
+
+
 @pytest.mark.parametrize(("method", "options"), [("average", {}), ("gated", {"epochs": 1, "size": 4})])
 def test_what_was_fitted_by_name_is_loaded_from_its_file_alone(
     world: Simulator, log: Log, method: str, options: dict[str, int], tmp_path: Path

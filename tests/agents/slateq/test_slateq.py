@@ -124,7 +124,7 @@ def test_item_values_in_a_constant_state_have_their_closed_form() -> None:
     """
     catalog = Catalog.synthetic(n_items=4, n_categories=2, dims={"text": 4, "image": 3}, seed=2)
     layout, discount = Layout.of(catalog), 0.8
-    agent = SlateQ(catalog, layout, 2, discount=discount, learning_rate=0.03, averaging=0.1, **SMALL)
+    agent = SlateQ(catalog, layout, 2, choice="mnl", discount=discount, learning_rate=0.03, averaging=0.1, **SMALL)
     click = torch.zeros(10, 2, dtype=torch.bool)
     click[:4, 0], click[4:7, 1] = True, True
     nothing, slate, reward = (
