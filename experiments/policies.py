@@ -181,6 +181,7 @@ def check_agents(world: World) -> None:
         for problem in problems_of_agent(policy, ("policies", number), world.config.recent):
             raise UserError(problem.sentence)
         _check_choice(policy, world)
+        _check_modalities(policy, world)
         if model_file(policy) is None:
             build(policy, world, None, world.simulator("check"))
         elif isinstance(policy, OnlineSettings):
@@ -196,6 +197,16 @@ def _check_choice(policy: LearnedPolicy, world: World) -> None:
             f"{policy.title!r} has the choice mnl, by which users click one item of a slate at most, and those of "
             "this run may click several; set choice: pbm among its options, or leave it out."
         )
+
+
+def _check_modalities(policy: LearnedPolicy, world: World) -> None:
+    """Refuse modalities that the catalogue does not have."""
+    from recsim.agents.fusion.towers import seen_of
+
+    if isinstance(policy, PPOPolicy | FusionPolicy):
+        names = policy.modalities if isinstance(policy, PPOPolicy) else policy.options.get("modalities")
+        with input_errors(f"{policy.title!r}: "):
+            seen_of(world.catalog, names)
 
 
 def warm_start_of(policy: LearnedPolicy, world: World, run: Path) -> StaticFusion | None:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from recsim.agents.networks import descend
 from recsim.agents.ranker import Ranker
 from recsim.policy import Scorer
 
@@ -38,20 +39,21 @@ def clone(
 
     Returns:
         The mean divergence in the last epoch, in nats.
+
+    Raises:
+        ValueError: if training diverges.
     """
     optimizer = torch.optim.Adam(ranker.parameters(), lr=learning_rate)
     generator = torch.Generator().manual_seed(seed)
     divergence = 0.0
-    for _ in range(epochs):
+    for epoch in range(epochs):
         total = 0.0
         for rows in torch.split(torch.randperm(len(observation), generator=generator), _BATCH):
             seen = observation[rows.numpy()]
             teacher = torch.from_numpy(scorer.scores(seen) / temperature).float().log_softmax(dim=1)
             student = ranker(torch.from_numpy(seen)).log_softmax(dim=1)
             loss = (teacher.exp() * (teacher - student)).sum(dim=1).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            descend(optimizer, loss, f"in pass {epoch + 1} of imitating the teacher")
             total += float(loss.detach()) * len(rows)
         divergence = total / len(observation)
     return divergence

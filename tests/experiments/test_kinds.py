@@ -79,7 +79,7 @@ def test_every_agent_of_the_table_can_be_trained_and_loaded(kind: str) -> None:
         ),
         (
             "{kind: fusion, method: gated, options: {heads: mmoe}}",  # it is what the method means
-            "unknown key 'policies.0.options.heads'; choose from epochs, rate, decay, size, factors.",
+            "unknown key 'policies.0.options.heads'; choose from epochs, rate, decay, size, factors, modalities.",
         ),
         (
             "{kind: sb3, algorithm: ppo, model: mine.zip, options: {trust: true}}",  # a config runs nobody's code
@@ -112,6 +112,19 @@ def test_a_fusion_that_reads_recent_clicks_is_refused_where_none_are_told(
         with pytest.raises(UserError, match=told):
             run(config, tmp_path / "run")
         assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"kind": "ppo", "modalities": ["sound"]},
+        {"kind": "fusion", "method": "gated", "options": {"modalities": ["sound"]}},
+    ],
+)
+def test_modalities_that_the_catalogue_has_not_are_refused(small: RunConfig, policy: dict[str, object]) -> None:
+    config = RunConfig.model_validate(small.model_dump(mode="json") | {"policies": [policy]})
+    with pytest.raises(UserError, match=r"^'[\w ]+': the catalogue .* has no modality 'sound'; it has text, image\.$"):
+        check_agents(World.of(config))
 
 
 def slateq(small: RunConfig, users: object, choice: str | None) -> World:
