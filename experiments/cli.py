@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Callable
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -112,22 +114,13 @@ def repeat(
 ) -> None:
     """Run a whole experiment on several seeds: what its policies earn, with intervals over seeds."""
     settings = _read(config)
-    import json as json_format
-
     from recsim.experiments import tables
     from recsim.experiments.progress import console_display
     from recsim.experiments.repeating import repeat
-    from recsim.files import write_json
 
     with _resumable("the same command"), console_display(_stderr()) as display:
         found = repeat(settings, seeds, runs or Path("runs") / settings.name, n_threads=threads, display=display)
-    if out is not None:
-        with input_errors():
-            write_json(out, found)
-    if json:
-        typer.echo(json_format.dumps(found, indent=1, ensure_ascii=False))
-    else:
-        tables.print_repeated(found)
+    _tell(found, out, json, tables.print_repeated)
 
 
 @app.command(epilog=_examples("recsim train experiments/quickstart.yaml ppo --out runs/ppo"))
@@ -242,15 +235,13 @@ def check_users(
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Check a user model of your own by every rule. Exit code 1: a rule fails."""
-    import json as json_format
-
     _import_from_here()
     from recsim.experiments.checking import checked_users
     from recsim.experiments.tables import print_user_checks
 
     found = checked_users(model, catalog, options, slate_size=slate_size, seed=seed)
     if json:
-        typer.echo(json_format.dumps(found.to_dict(), indent=1))
+        typer.echo(dumps(found.to_dict(), indent=1))
     else:
         print_user_checks(found)
     if not found.ok:
@@ -293,24 +284,15 @@ def bench_env(
 
     Observation and reward are included, and one thread is used where nothing else is said.
     """
-    import json as json_format
-
     from recsim.experiments import tables
     from recsim.experiments.bench.measures import Effort, Sizes
     from recsim.experiments.bench.run import bench
     from recsim.experiments.progress import console_display
-    from recsim.files import write_json
 
     sizes = Sizes(catalog, users, slate_size, n_items, n_users)
     with console_display(_stderr()) as display:
         found = bench(only.split(","), sizes, Effort(repeats, seconds), peers, display)
-    if json:
-        typer.echo(json_format.dumps(found, indent=1, ensure_ascii=False))
-    else:
-        tables.print_bench(found)
-    if out is not None:
-        with input_errors():
-            write_json(out, found)
+    _tell(found, out, json, tables.print_bench)
 
 
 @bench_app.command("presets", epilog=_examples("recsim bench presets", "recsim bench presets marketplace choc --json"))
@@ -331,22 +313,13 @@ def bench_presets(
     threads: Threads = 1,
 ) -> None:
     """What the built-in worlds have to offer: returns from random slates up to the planning oracle."""
-    import json as json_format
-
     from recsim.experiments import presets, tables
     from recsim.experiments.progress import console_display
-    from recsim.files import write_json
 
     size = presets.Size(users, planned, launch, budget, slate_size, horizon)
     with console_display(_stderr()) as display:
         found = presets.measure(names or (), catalog, seed, size, n_threads=threads, display=display)
-    if out is not None:
-        with input_errors():
-            write_json(out, found)
-    if json:
-        typer.echo(json_format.dumps(found, indent=1))
-    else:
-        tables.print_presets(found)
+    _tell(found, out, json, tables.print_presets)
 
 
 @bench_app.command(
@@ -385,14 +358,11 @@ def bench_learn(
     threads: Threads = 1,
 ) -> None:
     """What agents earn in the built-in worlds, whether the project's claims hold, and how fast PPO trains."""
-    import json as json_format
-
     from recsim.experiments import tables
     from recsim.experiments.checking import mapping
     from recsim.experiments.learning.run import learn
     from recsim.experiments.learning.size import CLAIMED, FUSIONS, QUICK, Size
     from recsim.experiments.progress import console_display
-    from recsim.files import write_json
 
     size = Size(
         presets=tuple(names or CLAIMED),
@@ -413,13 +383,7 @@ def bench_learn(
     )
     with _resumable("the same command"), console_display(_stderr()) as display:
         found = learn(size, runs, n_threads=threads, display=display)
-    if out is not None:
-        with input_errors():
-            write_json(out, found)
-    if json:
-        typer.echo(json_format.dumps(found, indent=1, ensure_ascii=False))
-    else:
-        tables.print_learn(found)
+    _tell(found, out, json, tables.print_learn)
 
 
 @log_app.command(
@@ -455,6 +419,19 @@ def _import_from_here() -> None:
     """Make the modules of the working folder importable."""
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
+
+
+def _tell(found: dict[str, Any], out: Path | None, json: bool, as_table: Callable[[dict[str, Any]], None]) -> None:
+    """What was measured: in a file, if one is named, and on the terminal as JSON or as a table."""
+    from recsim.files import write_json
+
+    if out is not None:
+        with input_errors():
+            write_json(out, found)
+    if json:
+        typer.echo(dumps(found, indent=1, ensure_ascii=False))
+    else:
+        as_table(found)
 
 
 def _config_of(run: Path | None) -> Path:
