@@ -37,6 +37,8 @@ FUSIONS: Mapping[str, tuple[str, dict[str, Any]]] = {
         )
     },
 }
+EXPLORING = {"start_temperature": 1.0, "ent_coef": 0.05}
+PPO_IN: Mapping[str, Mapping[str, Any]] = {"choc": EXPLORING}  # its start is drawn to bait, which must be unlearned
 QUICK = tuple(name for name in FUSIONS if name != "transformer")  # which takes longer to fit than all others
 
 
@@ -55,7 +57,7 @@ class Size:
         budget: its rollouts a decision.
         n_launch: users of the launch log.
         timesteps: slates that PPO is trained on.
-        ppo: other settings of PPO.
+        ppo: other settings of PPO, beside and before those of `PPO_IN`.
         methods: keys of `FUSIONS`.
         slate_size: k.
         horizon: most slates in a session.
@@ -138,7 +140,7 @@ class Size:
                 PopularityPolicy(kind="popularity"),
                 StaticFusionPolicy(kind="static_fusion"),
                 *self.fusions(),
-                self._trained(),
+                self._trained(preset),
                 MyopicOraclePolicy(kind="myopic_oracle"),
             ),
         )
@@ -151,9 +153,10 @@ class Size:
             if name in self.methods
         ]
 
-    def _trained(self) -> PPOPolicy:
+    def _trained(self, preset: str) -> PPOPolicy:
         curve = {"keep": "best", "eval_every": max(1, self.timesteps // 16), "eval_users": self.n_selecting}
-        given = {"kind": "ppo", "temperature": 0.0, "timesteps": self.timesteps, **curve, **self.ppo}
+        given = {"kind": "ppo", "temperature": 0.0, "timesteps": self.timesteps, **curve}
+        given |= {**PPO_IN.get(preset, {}), **self.ppo}
         try:
             return PPOPolicy.model_validate(given)
         except ValidationError as error:

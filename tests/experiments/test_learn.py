@@ -15,6 +15,7 @@ from recsim.experiments.learning import run, serving
 from recsim.experiments.learning.claims import CLAIMS, Claim, judged, verdict
 from recsim.experiments.learning.outcome import Outcome
 from recsim.experiments.learning.size import QUICK, Size
+from recsim.experiments.policy_settings import PPOPolicy
 from recsim.files import read_json
 from recsim.metrics import mean_interval, paired_interval
 
@@ -170,6 +171,14 @@ def test_stages_whose_sizes_no_config_tells_have_them_in_their_names() -> None:
     assert differing == ["fusions chosen on 500 users", "serve, chosen on 500 users", "plan for 100 by 640"]
     assert {"train average", "train reciprocal rank reward", "train ppo"} <= set(names[0])
     assert "transformer" not in QUICK
+
+
+def test_ppo_explores_more_where_its_start_is_drawn_to_bait_unless_told_otherwise() -> None:
+    def entropy(preset: str, **ppo: float) -> float:
+        (found,) = (one for one in Size(ppo=ppo).config(preset, 0).policies if isinstance(one, PPOPolicy))
+        return found.ent_coef
+
+    assert (entropy("feed"), entropy("choc"), entropy("choc", ent_coef=0.01)) == (0.0, 0.05, 0.01)
 
 
 def _outcome(seed: int, **returns: list[float]) -> Outcome:
