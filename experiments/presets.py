@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-import recsim
 from recsim import logs
 from recsim.agents.fusion.static import StaticFusion
 from recsim.experiments.config import CatalogConfig, EvaluationConfig, LaunchLog, RunConfig, UsersConfig
@@ -17,7 +16,7 @@ from recsim.experiments.errors import UserError
 from recsim.experiments.policies import build
 from recsim.experiments.policy_settings import UniformPolicy
 from recsim.experiments.progress import Display
-from recsim.experiments.run_folder import current_versions
+from recsim.experiments.run_folder import all_versions
 from recsim.experiments.threads import threads
 from recsim.experiments.world import World
 from recsim.metrics import click_through_rate, mean_interval, novelty_per_click, paired_interval
@@ -75,7 +74,7 @@ def measure(
         "catalog": catalog,
         "seed": seed,
         **vars(size),
-        "versions": {"recsim": recsim.__version__, **current_versions()},
+        "versions": all_versions(),
     }
 
 

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import recsim
 from recsim.experiments.bench.machine import machine
 from recsim.experiments.config import RunConfig
 from recsim.experiments.evaluation import SESSIONS
 from recsim.experiments.over_seeds import earned, mean, training_seconds
 from recsim.experiments.progress import Display
-from recsim.experiments.run_folder import TIMINGS, current_versions
+from recsim.experiments.run_folder import TIMINGS, all_versions
 from recsim.experiments.runner import run
 from recsim.files import read_json
 from recsim.metrics import mean_interval
@@ -37,18 +36,21 @@ def repeat(config: RunConfig, n_seeds: int, out: Path, *, n_threads: int, displa
         folder = run(one, out / f"seed-{seed}", resume=True, n_threads=n_threads, display=display)
         sessions.append(pd.read_parquet(folder.path / SESSIONS))
         timings.append(read_json(folder.path / TIMINGS))
-    level, rows, returns = config.evaluation.level, [], {}
+    level, rows, first = config.evaluation.level, [], None
     for name in (policy.title for policy in config.policies):
         own = [found[found["policy"] == name] for found in sessions]
-        returns[name] = np.array([found["reward"].mean() for found in own])
         row = earned(name, seeds, own, level) | {"training_seconds": mean([training_seconds(t, name) for t in timings])}
-        less = returns[name] - returns[config.policies[0].title]
-        rows.append(row | ({"difference": vars(mean_interval(less, level))} if len(returns) > 1 else {}))
+        returns = np.array([one["mean"] for one in row["by_seed"]])
+        if first is None:
+            first = returns
+        else:
+            row["difference"] = vars(mean_interval(returns - first, level))
+        rows.append(row)
     return {
         "name": config.name,
         "seeds": list(seeds),
         "level": level,
         "policies": rows,
         "machine": machine(),
-        "versions": {"recsim": recsim.__version__, **current_versions()},
+        "versions": all_versions(),
     }

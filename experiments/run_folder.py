@@ -161,6 +161,11 @@ class RunFolder:
             yield
 
 
+def all_versions() -> dict[str, str]:
+    """Versions of recsim and of what results may depend on, as documents of measurements name them."""
+    return {"recsim": recsim.__version__, **current_versions()}
+
+
 def current_versions() -> dict[str, str]:
     """Versions of Python and of the packages that results may depend on."""
     found = {"python": platform.python_version()}

@@ -161,7 +161,7 @@ def actions() -> str:
 
 def _repeated(study: str) -> str:
     """What `recsim repeat` measured, and what the planning oracle earns in the same worlds."""
-    found, first = _result(study), _result(study)["policies"][0]["policy"]
+    found = _result(study)
     rows = [
         (
             one["policy"],
@@ -176,9 +176,8 @@ def _repeated(study: str) -> str:
     worlds = [one["mean"] for one in planner["by_seed"] if one["seed"] in found["seeds"]]
     beside = _interval(vars(mean_interval(worlds, found["level"])), "mean")
     rows.append((f"{planner['policy']}, as above", f"{planner['n_users']:,}", beside, "", ""))
-    header = ("policy", "users", "return of a session", f"less {first}", "training")
-    told = f"Marketplace, seeds {found['seeds'][0]} to {found['seeds'][-1]}; intervals are {found['level']:.0%}, over"
-    return markdown(header, rows, left=1) + f"\n\n{told} the {len(found['seeds'])} worlds."
+    header = ("policy", "users", "return of a session", f"less {found['policies'][0]['policy']}", "training")
+    return markdown(header, rows, left=1) + _over("Marketplace, seeds", found["seeds"], found["level"])
 
 
 def _earned(world: str, one: dict[str, Any], more: str = "") -> tuple[str, ...]:
@@ -201,7 +200,12 @@ def _seconds(one: dict[str, Any]) -> str:
 
 def _over_worlds() -> str:
     found = _result("learn")
-    return f"\n\nSeeds 0 to {found['seeds'] - 1}; intervals are {found['level']:.0%}, over the {found['seeds']} worlds."
+    return _over("Seeds", range(found["seeds"]), found["level"])
+
+
+def _over(what: str, seeds: Sequence[int], level: float) -> str:
+    """What the intervals of a table are over."""
+    return f"\n\n{what} {seeds[0]} to {seeds[-1]}; intervals are {level:.0%}, over the {len(seeds)} worlds."
 
 
 TABLES: dict[str, Callable[[], str]] = {

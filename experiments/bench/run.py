@@ -9,7 +9,6 @@ from typing import Any
 
 import numba
 
-import recsim
 from recsim.catalog import load_catalog
 from recsim.envs import SlateVectorEnv
 from recsim.experiments.bench import large, steps
@@ -18,7 +17,7 @@ from recsim.experiments.bench.measures import Effort, Sizes
 from recsim.experiments.bench.peers import peers
 from recsim.experiments.errors import UserError, input_errors
 from recsim.experiments.progress import Display
-from recsim.experiments.run_folder import current_versions
+from recsim.experiments.run_folder import all_versions
 from recsim.experiments.threads import threads
 
 STEPS = {"vector": steps.vector, "threads": steps.threads, "single": steps.single}
@@ -56,7 +55,7 @@ def bench(rows: Sequence[str], sizes: Sizes, effort: Effort, peer_folder: Path, 
         "measures": measures,
         "peers": peers(peer_folder, effort, display, ours) if PEERS in rows else [],
         "machine": machine(),
-        "versions": {"recsim": recsim.__version__, **current_versions()},
+        "versions": all_versions(),
     }
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-import recsim
 from recsim.experiments.bench.machine import machine
 from recsim.experiments.bench.measures import SECONDS
 from recsim.experiments.config import RunConfig
@@ -21,7 +20,7 @@ from recsim.experiments.learning.size import Size
 from recsim.experiments.over_seeds import earned, mean
 from recsim.experiments.policies import check_agents
 from recsim.experiments.progress import Advance, Display
-from recsim.experiments.run_folder import RunFolder, current_versions
+from recsim.experiments.run_folder import RunFolder, all_versions
 from recsim.experiments.runner import finish
 from recsim.experiments.stages import Stage
 from recsim.experiments.threads import threads
@@ -61,7 +60,7 @@ def learn(size: Size, runs: Path, *, n_threads: int, display: Display) -> dict[s
         "claims": claims,
         "speed": [*read_json(runs / "speed" / size.speed), *trained],
         "machine": machine(),
-        "versions": {"recsim": recsim.__version__, **current_versions()},
+        "versions": all_versions(),
     }
 
 
