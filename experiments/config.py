@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from recsim.experiments.policy_settings import (
     BanditPolicy,
@@ -22,6 +22,7 @@ from recsim.experiments.policy_settings import (
 )
 from recsim.experiments.settings import Count, Name, Positive, Settings
 from recsim.objectives import Objectives
+from recsim.ope.estimators import chosen
 
 ORACLES = ("myopic_oracle",)  # they see the hidden state, so a log says nothing about them
 
@@ -150,13 +151,22 @@ class EvaluationConfig(Settings):
         n_users: users on whom every policy is run.
         level: of all intervals.
         n_boot: bootstrap draws of the offline estimates.
+        estimators: of the offline estimates, by name (`recsim.ope.ESTIMATORS`); by default those that are fast.
         batch: users simulated at once; results depend on it at most by the rounding of matrix products.
     """
 
     n_users: Annotated[int, Field(ge=2)] = 2000
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     n_boot: Annotated[int, Field(ge=2)] = 500
+    estimators: tuple[str, ...] | None = None
     batch: Count = 512
+
+    @field_validator("estimators")
+    @classmethod
+    def _known(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if names is not None:
+            chosen(names)
+        return names
 
 
 class FrontConfig(Settings):

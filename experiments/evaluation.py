@@ -75,6 +75,7 @@ def off_policy(world: World, log: Log, policies: list[Policy], progress: Advance
         policies,
         features=CrossFeatures(world.catalog, world.layout).at,
         seed=sub_seed(world.config.seed, "offline evaluation"),
+        estimators=settings.estimators,
         n_boot=settings.n_boot,
         level=settings.level,
         progress=lambda done, total, what: progress(OFFLINE_TICKS * done // total),

@@ -70,6 +70,8 @@ def gather(world: World, run: Path) -> dict[str, Any]:
             for estimate in offline["estimates"]
         ],
         "offline_differences": offline["differences"],
+        "overlap": offline["overlap"],
+        "left_out": offline["left_out"],
         "front": _front(config, run, log.info.objectives),
         "warnings": [sentence for sentences in offline["warnings"].values() for sentence in sentences],
     }

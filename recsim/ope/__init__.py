@@ -5,13 +5,15 @@ on plain arrays.
 """
 
 from recsim.ope.diagnostics import Overlap, Verdict, overlap_of, verdict_of, warnings_of
+from recsim.ope.estimators import ESTIMATORS, PREFERRED
 from recsim.ope.evaluate import evaluate
 from recsim.ope.intervals import Interval, Resamples, bootstrap, clusters_of, difference
-from recsim.ope.result import PREFERRED, Estimate, Evaluation, Lead
+from recsim.ope.result import Estimate, Evaluation, Lead
 from recsim.ope.slate import cascade_dr, dm, dr, prefix_weight, rips, sips, snrips, snsips
 from recsim.ope.terms import Terms
 
 __all__ = [
+    "ESTIMATORS",
     "PREFERRED",
     "Estimate",
     "Evaluation",

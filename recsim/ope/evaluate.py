@@ -1,28 +1,24 @@
-"""Off-policy evaluation of policies on a log: all estimators, all objectives, intervals and verdicts in one call."""
+"""Off-policy evaluation of policies on a log: estimators, all objectives, intervals and verdicts in one call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from recsim.ope import reward_model
-from recsim.ope.inputs import Inputs, inputs_of, target_of
+from recsim.ope.estimators import DEFAULT, chosen
+from recsim.ope.evidence import Evidence
+from recsim.ope.inputs import inputs_of
 from recsim.ope.intervals import Resamples
 from recsim.ope.judged import Judged
-from recsim.ope.result import Estimate, Evaluation
-from recsim.ope.reward_model import Features, RewardModel
-from recsim.ope.terms import Terms
+from recsim.ope.result import Evaluation
+from recsim.ope.reward_model import Features
+from recsim.ope.weights import detail
 from recsim.streams import sub_seed
 
 if TYPE_CHECKING:
     from recsim.logs import Log
     from recsim.policy import Policy
 
-Floats = NDArray[np.float64]
 Progress = Callable[[int, int, str], None]
 
 
@@ -30,8 +26,10 @@ def evaluate(
     log: Log,
     policies: Sequence[Policy],
     *,
-    features: Features,
     seed: int,
+    features: Features | None = None,
+    logging: Policy | None = None,
+    estimators: Sequence[str] | None = None,
     n_boot: int = 200,
     level: float = 0.95,
     n_samples: int = 1,
@@ -40,16 +38,18 @@ def evaluate(
 ) -> Evaluation:
     """Values of `policies` estimated from a log of another policy.
 
-    Estimand: the mean value of one slate of the target policy at the contexts of the log, V = E_{x ~ log}
+    Estimands: the mean value of one slate of the target policy at the contexts of the log, V = E_{x ~ log}
     E_{s ~ pi_e(x)}[r(x, s)], for every objective and for their weighted sum (objective `reward`). The contexts are
-    those into which the *logging* policy led its users; what the target policy would change about later contexts, and
-    so about the return of a session, is not in it.
+    those into which the *logging* policy led its users. Estimators of sessions (`Estimate.estimand`) value whole
+    sessions under the target policy instead.
 
     Args:
         log: logged slates with exact propensities.
         policies: target policies, of different names.
-        features: `features(observation (n, d), slate (n, k)) -> (n, k, f) float32` for the reward model of DM and DR.
         seed: of the bootstrap, the reward model and the target policies' draws.
+        features: `features(observation (n, d), slate (n, k)) -> (n, k, f) float32` for models of rewards and sessions.
+        logging: the policy that was in force, for estimators that need more of it than the logged propensities.
+        estimators: names of `recsim.ope.estimators.ESTIMATORS`; by default those that are fast.
         n_boot: bootstrap draws.
         level: of the intervals.
         n_samples: slates drawn from a stochastic target policy per context (DM and DR); the intervals include the
@@ -59,37 +59,48 @@ def evaluate(
 
     Raises:
         ValueError: if the log, or what a policy or the features return, cannot be used; the message names row, column
-            and remedy.
+            and remedy. If an estimator that was asked for cannot be used on this log.
         TypeError: if an array of the log does not hold numbers.
     """
     names = _names(policies)
+    wanted = chosen(DEFAULT if estimators is None else estimators)
     inputs = inputs_of(log)
     resamples = Resamples.draw(inputs.n_clusters, n_boot, sub_seed(seed, "bootstrap"))
-    tick = _Ticker(n_folds + 2 * len(policies), progress)
-    model = _Model.fit(log, inputs, features, seed, n_folds, lambda: tick("fitting the reward model"))
-    estimates: list[Estimate] = []
-    terms: dict[tuple[str, str], Terms] = {}
-    warnings: dict[str, list[str]] = {}
+    tick = _Ticker((n_folds if features else 0) + 2 * len(policies), progress)
+    evidence = Evidence.of(log, inputs, logging, features, seed, n_samples, n_folds, tick)
+    judged: dict[str, Judged] = {}
     for name, policy in zip(names, policies, strict=True):
-        target, model_target = target_of(policy, log), model.under(policy, log, inputs, seed, n_samples)
+        case = evidence.case(policy)
         tick(f"{name}: propensities and reward model")
-        result = Judged.of(inputs, target, model.logged, model_target, resamples, level)
-        estimates += result.estimates(name, inputs.objectives)
-        warnings[name] = result.warnings(name)
-        terms |= {(name, key): part for key, part in result.terms.items()}
+        judged[name] = Judged.of(case, wanted, resamples, level)
+        if estimators is not None:
+            _refuse_missing(name, judged[name])
         tick(f"{name}: estimates and intervals")
+    return evaluation_of(judged, resamples, level, seed)
+
+
+def evaluation_of(judged: Mapping[str, Judged], resamples: Resamples, level: float, seed: int) -> Evaluation:
+    """The evaluation of policies, all on the same log, by their names."""
+    inputs = next(iter(judged.values())).case.inputs
     return Evaluation(
-        estimates=tuple(estimates),
-        warnings=warnings,
+        estimates=tuple(estimate for name, one in judged.items() for estimate in one.estimates(name)),
+        warnings={name: one.warnings(name) for name, one in judged.items()},
+        left_out={key: why for one in judged.values() for key, why in one.left_out.items()},
+        overlap={name: detail(one.case) for name, one in judged.items()},
         objectives=inputs.objectives,
         level=level,
         n_slates=len(inputs.reward),
         n_sessions=inputs.n_clusters,
-        n_boot=n_boot,
+        n_boot=len(resamples.counts),
         seed=seed,
-        terms=terms,
+        terms={(name, key): part for name, one in judged.items() for key, part in one.terms.items()},
         resamples=resamples,
     )
+
+
+def _refuse_missing(policy: str, judged: Judged) -> None:
+    for name, why in judged.left_out.items():
+        raise ValueError(f"estimator {name!r} cannot be used for policy {policy!r}: it {why}")
 
 
 class _Ticker:
@@ -102,45 +113,6 @@ class _Ticker:
         self._done += 1
         if self._progress:
             self._progress(self._done, self._total, what)
-
-
-@dataclass(frozen=True, eq=False)
-class _Model:
-    """The reward model of a log and its values there.
-
-    Attributes:
-        model: of the objectives without their weighted sum, which follows from them.
-        logged: (n, k, o + 1) float64, its values of the logged slates.
-    """
-
-    model: RewardModel
-    logged: Floats
-
-    @classmethod
-    def fit(
-        cls, log: Log, inputs: Inputs, features: Features, seed: int, n_folds: int, on_fold: Callable[[], None]
-    ) -> _Model:
-        """Fit on the log, score the log."""
-        model = reward_model.cross_fit(
-            log.observation,
-            log.slate,
-            inputs.reward[:, :, : len(inputs.weights)],
-            inputs.cluster,
-            features=features,
-            seed=seed,
-            n_folds=n_folds,
-            order=inputs.order,
-            on_fold=on_fold,
-        )
-        logged = inputs.with_total(reward_model.predict_logged(model, log.observation, log.slate))
-        return cls(model, logged)
-
-    def under(self, policy: Policy, log: Log, inputs: Inputs, seed: int, n_samples: int) -> Floats:
-        """(n, k, o + 1) expectation under the slates of `policy`; every policy draws with the same luck."""
-        streams = reward_model.sample_streams(seed, log.user, log.session, log.step)
-        return inputs.with_total(
-            reward_model.expected_under(policy, self.model, log.observation, log.slate.shape[1], streams, n_samples)
-        )
 
 
 def _names(policies: Sequence[Policy]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,7 +35,6 @@ class Inputs:
         cluster: (n,) int64, the session of each row.
         n_clusters: how many sessions.
         order: (n,) int64, the rows in the order of user, session and step.
-        share: (k, o + 1) float64, the part of each objective that accrues at each position.
         estimated: whether the log-propensities are estimates.
     """
 
@@ -45,8 +45,24 @@ class Inputs:
     cluster: Integers
     n_clusters: int
     order: Integers
-    share: Floats
     estimated: bool
+
+    @cached_property
+    def step(self) -> Integers:
+        """(n,) int64, the place of each row in its session, from 0 up."""
+        ordered = self.cluster[self.order]
+        start = np.flatnonzero(np.diff(ordered, prepend=-1))  # the order keeps sessions together
+        length = np.diff(np.append(start, len(ordered)))
+        step = np.empty(len(ordered), np.int64)
+        step[self.order] = np.arange(len(ordered)) - np.repeat(start, length)
+        return step
+
+    @cached_property
+    def by_step(self) -> Floats:
+        """(sessions, t, o + 1) rewards of slates, 0 after a session's end."""
+        out = np.zeros((self.n_clusters, int(self.step.max()) + 1, self.reward.shape[2]))
+        out[self.cluster, self.step] = self.reward.sum(axis=1)
+        return out
 
     def with_total(self, values: Floats) -> Floats:
         """`values` (n, k, o) with their weighted sum as one more objective."""
@@ -78,7 +94,6 @@ def inputs_of(log: Log) -> Inputs:
         cluster=cluster,
         n_clusters=n_clusters,
         order=np.lexsort((log.step, log.session, log.user)),
-        share=_shares(reward),
         estimated=log.info.propensities == "estimated",
     )
 
@@ -119,9 +134,3 @@ def _check_info(log: Log, n_objectives: int) -> None:
         raise ValueError(f"an objective of the log is called {TOTAL!r}, the name of the weighted sum; rename it.")
     if not np.isfinite(weights).all():
         raise ValueError(f"the objectives' weights are {weights}; every weight must be finite. Correct the log's info.")
-
-
-def _shares(reward: Floats) -> Floats:
-    size = np.abs(reward).mean(axis=0)  # (k, o + 1)
-    total = size.sum(axis=0)
-    return np.where(total > 0, size / np.where(total > 0, total, 1.0), 1.0 / len(size))

@@ -10,13 +10,9 @@ from typing import Any
 import pandas as pd
 
 from recsim.ope.diagnostics import Level, Overlap, Verdict
+from recsim.ope.estimators import ESTIMATORS, PREFERRED, Estimand, Estimator
 from recsim.ope.intervals import Interval, Resamples, difference
 from recsim.ope.terms import Terms
-
-# From the estimator that comes first where several may be used to the last: fewest assumptions at least variance. The
-# self-normalised ones stand before their plain forms: the mean weight, which should be 1 and is not in a finite log,
-# cancels in them, so that they are steadier and never leave the range of the rewards. dm checks itself least.
-PREFERRED = ("dr", "snrips", "rips", "snsips", "sips", "dm")
 
 
 @dataclass(frozen=True)
@@ -25,21 +21,23 @@ class Estimate:
 
     Attributes:
         policy: name of the target policy.
-        estimator: `sips`, `rips`, `snsips`, `snrips`, `dm` or `dr`.
+        estimator: a name of `recsim.ope.estimators.ESTIMATORS`.
+        estimand: whether the value is of a `slate` in the situations of the log or of a whole `session`.
         objective: name of the objective; `reward` is the weighted sum of all.
-        value: mean value of a slate; NaN only where the verdict is `do not use`.
-        se: standard error, clustered by session; for `dm` without the error of the reward model.
-        low: lower end of the interval, which for `dm` reaches as far as the model's weighted error on the log.
+        value: the estimate; NaN only where the verdict is `do not use`.
+        se: standard error, clustered by session; for models such as `dm` without the error of the model.
+        low: lower end of the interval, which for models reaches as far as their weighted error on the log.
         high: upper end of the interval.
-        ess: effective sample size in slates; NaN for `dm`, which uses no weights.
-        max_weight: largest importance weight; NaN for `dm`.
-        mean_weight: mean importance weight, which should be 1; NaN for `dm`.
+        ess: effective sample size in slates (sessions, where these are valued); NaN for models, which use no weights.
+        max_weight: largest importance weight; NaN for models.
+        mean_weight: mean importance weight, which should be 1; NaN for models.
         verdict: `trust`, `caution` or `do not use`.
         reason: one sentence.
     """
 
     policy: str
     estimator: str
+    estimand: Estimand
     objective: str
     value: float
     se: float
@@ -84,6 +82,8 @@ class Evaluation:
     Attributes:
         estimates: one per policy, estimator and objective, in this order.
         warnings: for every policy, plain sentences for a decision maker.
+        left_out: estimators that could not be used, with what they need.
+        overlap: for every policy, overlap by position and a histogram of weights (`recsim.ope.weights.detail`).
         objectives: names of the objectives, the last being `reward`.
         level: level of the intervals.
         n_slates: rows of the log.
@@ -94,6 +94,8 @@ class Evaluation:
 
     estimates: tuple[Estimate, ...]
     warnings: dict[str, list[str]]
+    left_out: dict[str, str]
+    overlap: dict[str, dict[str, Any]]
     objectives: tuple[str, ...]
     level: float
     n_slates: int
@@ -121,6 +123,8 @@ class Evaluation:
             "estimates": [_without_nan(asdict(estimate)) for estimate in self.estimates],
             "differences": [_without_nan(asdict(lead)) for lead in self.leads()],
             "warnings": {policy: list(sentences) for policy, sentences in self.warnings.items()},
+            "left_out": dict(self.left_out),
+            "overlap": self.overlap,
         }
 
     def difference(self, policy: str, baseline: str, estimator: str = "dr", level: float | None = None) -> Interval:
@@ -136,21 +140,23 @@ class Evaluation:
             ValueError: if a policy or the estimator was not evaluated, or it is `dm`.
         """
         parts = [self._terms_of(name, estimator) for name in (policy, baseline)]
-        if estimator == "dm":
+        corrected = ESTIMATORS[estimator].corrected_by
+        if corrected:
             raise ValueError(
-                "the difference of two dm estimates has no honest interval: the reward model may err differently on "
-                "the two policies. Choose dr."
+                f"the difference of two {estimator} estimates has no honest interval: the model may err differently on "
+                f"the two policies. Choose {corrected}."
             )
         return difference(parts[0], parts[1], self.resamples, self.level if level is None else level)
 
     def leads(self) -> list[Lead]:
         """How far the policy of the highest usable reward is ahead of each other usable one; empty with fewer than 2.
 
-        All by one estimator, that with the most usable policies (then the first of `PREFERRED`); `dm` is left out.
+        All by one estimator, that with the most usable policies (then the first of `PREFERRED`); models alone are left
+        out.
         The intervals hold together: each of g comparisons has the level 1 - (1 - level) / g (Bonferroni).
         """
         total = self.objectives[-1]
-        usable = {name: self._usable(name, total) for name in PREFERRED if name != "dm"}
+        usable = {name: self._usable(name, total) for name in PREFERRED if not ESTIMATORS[name].corrected_by}
         estimator = max(usable, key=lambda name: len(usable[name]))  # the first of the largest
         first, *others = usable[estimator] or [""]
         level = 1 - (1 - self.level) / max(1, len(others))
@@ -178,26 +184,26 @@ class Evaluation:
 
 def estimates_of(
     policy: str,
-    estimator: str,
+    estimator: Estimator,
     objectives: Iterable[str],
     interval: Interval,
-    overlaps: list[Overlap],
+    overlaps: list[Overlap] | None,
     verdicts: list[Verdict],
 ) -> list[Estimate]:
-    """The records of one policy and estimator, one per objective."""
-    weighted = estimator != "dm"
+    """The records of one policy and estimator, one per objective; `overlaps` of the weights, if it uses any."""
     return [
         Estimate(
             policy=policy,
-            estimator=estimator,
+            estimator=estimator.name,
+            estimand=estimator.estimand,
             objective=objective,
             value=float(interval.value[i]),
             se=float(interval.se[i]),
             low=float(interval.low[i]),
             high=float(interval.high[i]),
-            ess=overlaps[i].ess if weighted else math.nan,
-            max_weight=overlaps[i].largest if weighted else math.nan,
-            mean_weight=overlaps[i].mean if weighted else math.nan,
+            ess=math.nan if overlaps is None else overlaps[i].ess,
+            max_weight=math.nan if overlaps is None else overlaps[i].largest,
+            mean_weight=math.nan if overlaps is None else overlaps[i].mean,
             verdict=verdicts[i].level,
             reason=verdicts[i].reason,
         )

@@ -12,16 +12,6 @@ from recsim.report.results import REWARD, Difference, Estimate, Lead
 VERDICTS = ("trust", "caution", "do not use")
 
 
-ESTIMATORS = {
-    "sips": "logged slates weighted by how much likelier the policy would have shown the whole slate",
-    "rips": "each position weighted by how much likelier the policy would have shown it and all above it",
-    "snsips": "sips divided by the mean weight: a little bias for much less noise",
-    "snrips": "rips divided by the mean weights: a little bias for much less noise",
-    "dm": "a model of clicks and conversions, fitted on the log, asked about the policy’s own slates",
-    "dr": "dm, corrected by the weighted errors that the model makes on the logged slates",
-}
-
-
 def log_alone(run: Run) -> str:
     """Whether somebody with nothing but the log and its estimates would have chosen the same policy."""
     best = run.shippable[0].name

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from recsim.ope import PREFERRED
-from recsim.report import figures, fronts, offline_figures, offline_sentences, sentences, tables
+from recsim.ope import ESTIMATORS, PREFERRED
+from recsim.report import figures, fronts, offline_figures, sentences, tables
 from recsim.report.budgets import budgets
 from recsim.report.chart import Figure
 from recsim.report.curve_figure import learning_curve
@@ -58,7 +58,9 @@ def render(run: Run, catalog: Catalog | None = None) -> str:
         points=sentences.points(run),
         budgets=budgets(run),
         preferred=PREFERRED,
-        estimators=offline_sentences.ESTIMATORS,
+        estimators={
+            e.estimator: ESTIMATORS[e.estimator].what for e in run.metrics.offline if e.estimator in ESTIMATORS
+        },
         tables={
             "policies": tables.policies(run),
             "differences": tables.differences(run),

@@ -17,6 +17,7 @@ ESTIMATORS = ["sips", "rips", "snsips", "snrips", "dm", "dr"]
 COLUMNS = [
     "policy",
     "estimator",
+    "estimand",
     "objective",
     "value",
     "se",

@@ -1,0 +1,96 @@
+"""One target policy on one log: everything that estimators may ask for, made when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim.ope.inputs import Inputs
+from recsim.ope.slate import prefix_weight
+
+Floats = NDArray[np.float64]
+
+NEEDS = {
+    "model": "a reward model: pass `features` (of a log) or name `context` columns (of a table)",
+    "to_go": "items drawn at every position given the logged ones above, and a reward model: the policy needs a method "
+    "`next_items`, and `features` must be passed",
+    "marginal": "the chance of each item at its position under both policies: pass the policy that was in force as "
+    "`logging`; both need a method `marginal_log_prob`",
+    "table": "the probabilities of all actions under both policies, as tables",
+    "groups": "groups of actions: pass `groups`",
+    "fitted": "a fitted value of sessions: pass `features`",
+    "sessions": "sessions of several slates in the order of their steps",
+}
+
+
+class Unavailable(Exception):
+    """What an estimator asks for is not known of this log and policy; the message says what would help."""
+
+
+@dataclass(eq=False)
+class Case:
+    """One target policy on one log.
+
+    Attributes:
+        inputs: the checked arrays of the log.
+        target: (n, k) float64, step-wise log-propensities of the target policy.
+        makers: by name of `NEEDS`, what makes that part; parts without a maker are not available.
+    """
+
+    inputs: Inputs
+    target: Floats
+    makers: dict[str, Callable[[], Any]] = field(default_factory=dict)
+
+    @property
+    def reward(self) -> Floats:
+        """(n, k, o + 1) float64."""
+        return self.inputs.reward
+
+    @property
+    def logged(self) -> Floats:
+        """(n, k) float64."""
+        return self.inputs.logged
+
+    @cached_property
+    def prefix(self) -> Floats:
+        """(n, k) weights of everything down to a position; the last column is the weight of the slate."""
+        return prefix_weight(self.target, self.logged)
+
+    @cached_property
+    def model(self) -> tuple[Floats, Floats]:
+        """The reward model at the logged items, and its expectation under the target's slates: (n, k, o + 1) each."""
+        found: tuple[Floats, Floats] = self._made("model")
+        return found
+
+    @cached_property
+    def to_go(self) -> tuple[Floats, Floats]:
+        """The reward still to come at each position, logged and under the target's next item: (n, k, o + 1) each."""
+        found: tuple[Floats, Floats] = self._made("to_go")
+        return found
+
+    @cached_property
+    def marginal(self) -> tuple[Floats, Floats]:
+        """(n, k) log-probabilities of the logged items at their positions, under the target and the logging policy."""
+        found: tuple[Floats, Floats] = self._made("marginal")
+        return found
+
+    @cached_property
+    def table(self) -> tuple[Floats, Floats]:
+        """(n, m) probabilities of all actions, under the target and the logging policy."""
+        found: tuple[Floats, Floats] = self._made("table")
+        return found
+
+    @cached_property
+    def fitted(self) -> Any:
+        """Fitted values of sessions (`recsim.ope.fqe`)."""
+        return self._made("fitted")
+
+    def _made(self, name: str) -> Any:
+        if name not in self.makers:
+            raise Unavailable(f"needs {NEEDS[name]}.")
+        return self.makers[name]()

@@ -1,0 +1,154 @@
+"""What a log and a policy hold for estimators: propensities, models fitted on the log, marginals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim.ope import reward_model
+from recsim.ope.case import Case
+from recsim.ope.checks import logged_array, target_array
+from recsim.ope.inputs import Inputs, target_of
+from recsim.ope.reward_model import Features, RewardModel
+
+if TYPE_CHECKING:
+    from recsim.logs import Log
+    from recsim.policy import Policy
+    from recsim.streams import Streams
+
+Floats = NDArray[np.float64]
+Items = NDArray[np.int64]
+Observation = NDArray[np.float32]
+
+
+@runtime_checkable
+class NextItems(Protocol):
+    """A policy that can go on from any items above."""
+
+    def next_items(self, observation: Observation, slate: Items, streams: Streams) -> Items:
+        """(n, k), for every position an item drawn given the items of `slate` above it."""
+        ...
+
+
+@runtime_checkable
+class Marginals(Protocol):
+    """A policy that knows how likely each item is at each position, whatever stands elsewhere."""
+
+    def marginal_log_prob(self, observation: Observation, slate: Items) -> Floats:
+        """(n, k), of the items of `slate` at their positions."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """A log, with the reward model that was fitted on it.
+
+    Attributes:
+        log: the log.
+        inputs: its checked arrays.
+        logging: the policy that was in force, if it is known.
+        model: of the objectives without their weighted sum, which follows from them; None without features.
+        model_logged: (n, k, o + 1) float64, its values of the logged slates.
+        seed: of draws from target policies.
+        n_samples: slates drawn a context.
+    """
+
+    log: Log
+    inputs: Inputs
+    logging: Policy | None
+    model: RewardModel | None
+    model_logged: Floats | None
+    seed: int
+    n_samples: int
+
+    @classmethod
+    def of(
+        cls,
+        log: Log,
+        inputs: Inputs,
+        logging: Policy | None,
+        features: Features | None,
+        seed: int,
+        n_samples: int,
+        n_folds: int,
+        tick: Callable[[str], None],
+    ) -> Evidence:
+        """Fit what `features` allow on the log; arguments as in `recsim.ope.evaluate`."""
+        if features is None:
+            return cls(log, inputs, logging, None, None, seed, n_samples)
+        model = reward_model.cross_fit(
+            log.observation,
+            log.slate,
+            inputs.reward[:, :, : len(inputs.weights)],
+            inputs.cluster,
+            features=features,
+            seed=seed,
+            n_folds=n_folds,
+            order=inputs.order,
+            on_fold=lambda: tick("fitting the reward model"),
+        )
+        logged = inputs.with_total(reward_model.predict_logged(model, log.observation, log.slate))
+        return cls(log, inputs, logging, model, logged, seed, n_samples)
+
+    def case(self, policy: Policy) -> Case:
+        """One target policy on this log."""
+        case = Case(self.inputs, target_of(policy, self.log))
+        if self.model is not None and self.model_logged is not None:
+            model, logged = self.model, self.model_logged
+            case.makers["model"] = lambda: (logged, self._under(policy, model))
+            if isinstance(policy, NextItems):
+                case.makers["to_go"] = lambda: self._to_go(policy, model, case)
+        both: tuple[Any, ...] = (policy, self.logging)
+        known = [one for one in both if isinstance(one, Marginals)]
+        if len(known) == 2:
+            case.makers["marginal"] = lambda: self._marginals(*known)
+        return case
+
+    def _under(self, policy: Policy, model: RewardModel) -> Floats:
+        """(n, k, o + 1) expectation under the slates of `policy`; every policy draws with the same luck."""
+        log = self.log
+        streams = reward_model.sample_streams(self.seed, log.user, log.session, log.step)
+        size = log.slate.shape[1]
+        return self.inputs.with_total(
+            reward_model.expected_under(policy, model, log.observation, size, streams, self.n_samples)
+        )
+
+    def _to_go(self, policy: NextItems, model: RewardModel, case: Case) -> tuple[Floats, Floats]:
+        """Q_k = q_k(x, a_k) + what the target earns below, V_k its expectation over the target's next item.
+
+        What the target earns below position k is taken over its own slates, whatever stands above: a cruder Q than one
+        fitted for every prefix, but one expectation for Q and V, so that it cancels where the weights are right.
+        """
+        log, (logged, under_target) = self.log, case.model
+        below = np.flip(np.cumsum(np.flip(under_target, axis=1), axis=1), axis=1) - under_target  # (n, k, o + 1)
+        streams = reward_model.sample_streams(self.seed, log.user, log.session, log.step)
+        draws = []
+        for sample in range(self.n_samples):
+            here = streams(sample)
+            blocks = [
+                model.predict(
+                    log.observation[rows], policy.next_items(log.observation[rows], log.slate[rows], here[rows]), rows
+                )
+                for rows in reward_model.row_blocks(len(log.slate))
+            ]
+            draws.append(self.inputs.with_total(np.concatenate(blocks)))
+        expected: Floats = np.mean(draws, axis=0)
+        return logged + below, expected + below
+
+    def _marginals(self, policy: Marginals, logging: Marginals) -> tuple[Floats, Floats]:
+        """(n, k) each: the target's and the logging policy's."""
+        log = self.log
+        found = []
+        for one in (policy, logging):
+            blocks = [
+                one.marginal_log_prob(log.observation[rows], log.slate[rows])
+                for rows in reward_model.row_blocks(len(log))
+            ]
+            found.append(np.concatenate(blocks))
+        return target_array(found[0], "marginal_log_prob of the target"), logged_array(
+            found[1], "marginal_log_prob of the logging policy"
+        )

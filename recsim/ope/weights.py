@@ -1,0 +1,103 @@
+"""The weights that estimators use, to be looked at: overlap by objective and by position, and a histogram."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim.ope.case import Case
+from recsim.ope.diagnostics import Overlap, harmonic_ess, overlap_of
+from recsim.ope.terms import sum_by
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+EDGES = np.linspace(-4.0, 4.0, 33)  # of the histogram, in powers of ten
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """What a family of estimators multiplies rewards with.
+
+    Attributes:
+        name: in warnings and tables.
+        unit: whose weights these are.
+        of: (rows, g) float64; rows are those of the log or its sessions, g is 1 where a slate or session is weighted
+            as a whole, else the number of positions or steps.
+    """
+
+    name: str
+    unit: Literal["slate", "session"]
+    of: Callable[[Case], Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Weighed:
+    """One weighting of one policy.
+
+    Attributes:
+        overlaps: for each objective.
+        rewarded: (o,) sessions with any of an objective where the weight is not 0.
+    """
+
+    overlaps: list[Overlap]
+    rewarded: Integers
+
+    @classmethod
+    def of(cls, case: Case, weighting: Weighting) -> Weighed:
+        """The overlap for every objective.
+
+        Where parts of a reward (positions, steps) have weights of their own, the weights averaged by each part's share
+        of the objective have their mean and their largest rows, and the effective sizes of the parts add up by
+        `harmonic_ess`. A useless weight at a position that earns nothing does no harm.
+        """
+        weight = weighting.of(case)
+        if weighting.unit == "session":
+            earned, cluster = case.inputs.by_step, np.arange(case.inputs.n_clusters)
+        else:
+            earned, cluster = case.reward, case.inputs.cluster
+        if weight.shape[1] == 1:
+            whole = overlap_of(weight[:, 0], cluster, case.inputs.n_clusters)
+            overlaps = [whole] * earned.shape[2]
+        else:
+            overlaps = _by_part(weight, shares(earned), cluster, case.inputs.n_clusters)
+        counts = ((weight > 0)[:, :, None] & (earned != 0)).any(axis=1)  # (rows, o)
+        rewarded = (sum_by(counts.astype(np.float64), cluster, case.inputs.n_clusters) > 0).sum(axis=0)
+        return cls(overlaps, rewarded)
+
+
+def shares(earned: Floats) -> Floats:
+    """(g, o) the part of each objective that accrues at each position or step, of `earned` (rows, g, o)."""
+    size = np.abs(earned).mean(axis=0)
+    total = size.sum(axis=0)
+    return np.where(total > 0, size / np.where(total > 0, total, 1.0), 1.0 / len(size))
+
+
+def detail(case: Case) -> dict[str, Any]:
+    """For tables and figures: overlap of each position, and the histogram of the slates' weights on a log scale."""
+    cluster, n = case.inputs.cluster, case.inputs.n_clusters
+    positions = [overlap_of(column, cluster, n) for column in case.prefix.T]
+    whole = case.prefix[:, -1]
+    seen = whole[whole > 0]
+    counts, _ = np.histogram(np.clip(np.log10(seen), EDGES[0], EDGES[-1]), EDGES)
+    return {
+        "positions": [
+            {"position": place, "ess": o.ess, "mean": o.mean, "largest": o.largest, "zero_share": o.zero_share}
+            for place, o in enumerate(positions)
+        ],
+        "histogram": {"low": float(EDGES[0]), "high": float(EDGES[-1]), "counts": counts.tolist()},
+        "zero": int((whole == 0).sum()),
+    }
+
+
+def _by_part(weight: Floats, share: Floats, cluster: Integers, n_clusters: int) -> list[Overlap]:
+    ess = np.array([overlap_of(column, cluster, n_clusters).ess for column in weight.T])  # (g,)
+    averaged = np.einsum("ng,go->on", weight, share)  # not a BLAS product: those depend on the threads
+    return [
+        replace(overlap_of(column, cluster, n_clusters), ess=harmonic_ess(ess, part))
+        for column, part in zip(averaged, share.T, strict=True)
+    ]
