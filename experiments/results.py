@@ -43,6 +43,10 @@ def gather(world: World, run: Path) -> dict[str, Any]:
     sessions, exposure = pd.read_parquet(run / SESSIONS), pd.read_parquet(run / EXPOSURE)
     slate_truth, offline = read_json(run / SLATE_TRUTH), read_json(run / OFFLINE)
     measures = ("reward", *log.info.objectives)
+    policies = {
+        policy.title: _policy(policy, config, _of(policy, sessions), _of(policy, exposure), measures, slate_truth)
+        for policy in config.policies
+    }
     return {
         "schema": SCHEMA_VERSION,
         "name": config.name,
@@ -56,18 +60,11 @@ def gather(world: World, run: Path) -> dict[str, Any]:
         "level": config.evaluation.level,
         "log": _log_summary(config, log),
         "baseline": config.baseline.title,
-        "policies": [
-            _policy(policy, config, _of(policy, sessions), _of(policy, exposure), measures, slate_truth)
-            for policy in config.policies
-        ],
+        "policies": list(policies.values()),
         "differences": list(_differences(config, sessions, measures)),
         "best": list(_lead(config, sessions, measures)),
         "offline": [
-            {
-                **estimate,
-                "truth": slate_truth[estimate["policy"]][estimate["objective"]]["mean"] if slate_truth else None,
-            }
-            for estimate in offline["estimates"]
+            {**estimate, "truth": _truth(estimate, slate_truth, policies)} for estimate in offline["estimates"]
         ],
         "offline_differences": offline["differences"],
         "overlap": offline["overlap"],
@@ -75,6 +72,15 @@ def gather(world: World, run: Path) -> dict[str, Any]:
         "front": _front(config, run, log.info.objectives),
         "warnings": [sentence for sentences in offline["warnings"].values() for sentence in sentences],
     }
+
+
+def _truth(estimate: dict[str, Any], slate_truth: dict[str, Any], policies: dict[str, Any]) -> float | None:
+    """What an estimate should have found: of slates in the log's situations, of sessions the mean over fresh users."""
+    policy, objective = estimate["policy"], estimate["objective"]
+    if estimate["estimand"] == "session":
+        found: float = policies[policy]["truth"][objective]["mean"]
+        return found
+    return slate_truth[policy][objective]["mean"] if slate_truth else None
 
 
 def _front(config: RunConfig, run: Path, objectives: tuple[str, ...]) -> dict[str, Any] | None:
