@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from recsim.catalog import Catalog
 from recsim.jit import kernel
 
+Floats = NDArray[np.float64]
 Items = NDArray[np.int64]
 
 
@@ -40,6 +41,35 @@ def as_array(slate: ArrayLike) -> NDArray[Any]:
         return np.asarray(slate)
     except ValueError as error:
         raise ValueError("slate has rows of different length; k item numbers a row are needed.") from error
+
+
+def checked_slates(logits: Floats, slate: Items) -> Items:
+    """The slates (n, k), contiguous.
+
+    Raises:
+        ValueError: if a slate has an item twice, an empty position or an item that does not exist.
+    """
+    if slate.ndim != 2 or len(slate) != len(logits):
+        raise ValueError(
+            f"slates have shape {slate.shape}; for {len(logits)} rows of logits ({len(logits)}, k) is needed."
+        )
+    ordered = np.sort(slate, axis=1)
+    wrong = (
+        (ordered[:, :1] < 0)
+        | (ordered[:, -1:] >= logits.shape[1])
+        | (ordered[:, 1:] == ordered[:, :-1]).any(1, keepdims=True)
+    )
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise ValueError(
+            f"row {row} is the slate {slate[row].tolist()}; it needs distinct items 0 to {logits.shape[1] - 1}."
+        )
+    return np.ascontiguousarray(slate)
+
+
+def check_size(scores: Floats, k: int) -> None:
+    if not 1 <= k <= scores.shape[1]:
+        raise ValueError(f"slates of {k} items asked for among {scores.shape[1]}; 1 to {scores.shape[1]} are possible.")
 
 
 def _whole_numbers(given: NDArray[Any]) -> Items:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from recsim.policy import check_size, top_k
+from recsim.policy import top_k
+from recsim.slates import check_size
 from recsim.users.choice import MultinomialLogit
 from recsim.users.contract import Appeal
 

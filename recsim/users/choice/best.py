@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from recsim.jit import allocating_row_kernel
-from recsim.policy import check_size
+from recsim.slates import check_size
 from recsim.users.choice.browsing import Browsing, stops
 from recsim.users.contract import Floats, Items
 
