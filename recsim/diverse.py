@@ -43,6 +43,21 @@ def best(scores: Array, discount: Array, category: Items, k: int) -> Items:
     return slate
 
 
+def following(scores: Array, discount: Array, category: Items, slate: Items) -> Items:
+    """(n, k) int64, the item of the highest logit at each position of slates (n, k), given their items above it.
+
+    Arguments as of `sample`; with Gumbel noise in the scores, the items are draws of the policy.
+    """
+    logit, rows = np.array(scores), np.arange(len(slate))
+    out = np.empty(slate.shape, np.int64)
+    for position in range(slate.shape[1]):
+        out[:, position] = logit.argmax(axis=1)
+        shown = slate[:, position]
+        logit -= discount[:, None] * (category == category[shown][:, None])
+        logit[rows, shown] = -np.inf
+    return out
+
+
 def log_prob(scores: Array, discount: Array, category: Items, slate: Items) -> Floats:
     """(n, k) float64, log-probability of each item of slates (n, k) given the items above it; see `sample`.
 

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from recsim import diverse
+from recsim import diverse, marginals
 from recsim.catalog import Catalog
 from recsim.jit import allocating_row_kernel, inline_kernel
 from recsim.observation import Layout
@@ -146,6 +146,55 @@ class Ranking:
         total: Floats = self.step_log_prob(observation, slate).sum(axis=1)
         return total
 
+    def marginal_log_prob(self, observation: Observation, slate: Items) -> Floats:
+        """(n, k) float64, log-probability that each item stands at its position, whatever stands at the others.
+
+        Raises:
+            ValueError: if it draws from a diverse scorer, for which no closed form is known.
+        """
+        scores = self._scores(observation)
+        if self.temperature == 0.0:
+            slate = checked_slates(scores, slate)
+            return _certainly(self._best(observation, scores)[:, : slate.shape[1]] == slate)
+        return marginals.plackett_luce_marginal_log_prob(self._plain_logits(scores), slate)
+
+    def position_log_prob(self, observation: Observation, slate: Items) -> Floats:
+        """(n, k, slate_size) float64, log-probability that each item of `slate` (n, k) stands at each position.
+
+        Raises:
+            ValueError: if it draws from a diverse scorer, for which no closed form is known.
+        """
+        scores = self._scores(observation)
+        if self.temperature == 0.0:
+            best = self._best(observation, scores)
+            return _certainly(best[:, None, :] == checked_slates(scores, slate)[:, :, None])
+        return marginals.plackett_luce_position_log_prob(self._plain_logits(scores), slate, self.slate_size)
+
+    def next_items(self, observation: Observation, slate: Items, streams: Streams) -> Items:
+        """(n, k) int64, for every position an item that the policy may show there below the items of `slate` above it.
+
+        Each is drawn from its distribution given those above; of one row, they share their noise. Deterministic: the
+        item it would show.
+        """
+        scores = self._scores(observation)
+        slate = checked_slates(scores, slate)
+        soft = self.temperature > 0.0
+        if isinstance(self.scorer, DiverseScorer):
+            noise = self.temperature * streams.gumbel("policy", scores.shape[1]) if soft else 0.0
+            return diverse.following(scores + noise, self.scorer.discount(observation), self.scorer.category, slate)
+        k = slate.shape[1]
+        order = plackett_luce_sample(scores / self.temperature, k, streams) if soft else top_k(scores, k)
+        return first_not_above(order, slate)
+
+    def _plain_logits(self, scores: Floats) -> Floats:
+        if isinstance(self.scorer, DiverseScorer):
+            raise ValueError(
+                f"{self.name!r} draws items with a discount for those of their category above, and no closed form is "
+                "known for the chance of an item at a position. Use estimators that need only the steps (sips, rips, "
+                "snsips, snrips, dr, cascade_dr), or judge it at temperature 0."
+            )
+        return scores / self.temperature
+
     def _best(self, observation: Observation, scores: Floats) -> Items:
         if isinstance(self.scorer, DiverseScorer):
             return diverse.best(scores, self.scorer.discount(observation), self.scorer.category, self.slate_size)
@@ -261,7 +310,19 @@ def certain_log_prob(shown: Items, slate: Items) -> Floats:
     >>> certain_log_prob(np.array([[3, 1, 2]]), np.array([[3, 2, 2]])).tolist()
     [[0.0, -inf, -inf]]
     """
-    return np.where(np.logical_and.accumulate(shown == slate, axis=1), 0.0, -np.inf)
+    return _certainly(np.logical_and.accumulate(shown == slate, axis=1))
+
+
+def first_not_above(order: Items, slate: Items) -> Items:
+    """(n, k) int64, for every position the first item of `order` (n, k) that `slate` (n, k) does not show above it.
+
+    >>> first_not_above(np.array([[3, 1, 2]]), np.array([[5, 3, 0]])).tolist()  # below nothing, 5, and 5 and 3
+    [[3, 3, 1]]
+    """
+    shown = slate[:, :, None] == order[:, None, :]  # (n, k, k), item of the slate and item of the order
+    above = np.zeros_like(shown)
+    above[:, 1:] = np.logical_or.accumulate(shown[:, :-1], axis=1)
+    return np.take_along_axis(order, above.argmin(axis=2), axis=1)
 
 
 def plackett_luce_sample(logits: Floats, k: int, streams: Streams) -> Items:
@@ -274,6 +335,10 @@ def plackett_luce_sample(logits: Floats, k: int, streams: Streams) -> Items:
     slate = np.empty((len(logits), k), np.int64)
     _noisy_top_k(np.ascontiguousarray(logits), streams.moments, slate)
     return slate
+
+
+def _certainly(shown: NDArray[np.bool_]) -> Floats:
+    return np.where(shown, 0.0, -np.inf)
 
 
 def plackett_luce_log_prob(logits: Floats, slate: Items) -> Floats:
