@@ -57,6 +57,11 @@ class Terms:
         return Terms(sum_by(self.numerator, cluster, n_clusters), sum_by(self.denominator, cluster, n_clusters))
 
 
+def mean_terms(contribution: Floats) -> Terms:
+    """The plain average over rows of `contribution` (n, o)."""
+    return Terms(contribution[:, None, :], np.ones((len(contribution), 1)))
+
+
 def sum_of_ratios(numerator: Floats, denominator: Floats) -> Floats:
     """Sum over the groups of numerator (..., g, o) / denominator (..., g): (..., o), NaN where a denominator is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -153,3 +153,136 @@ def changed():
         return replace(log, **{column: values})
 
     return change
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Sessions of a `MarkovWorld`, one row per step; `chance` (sessions,) where they are all there can be."""
+
+    session: Items
+    step: Items
+    state: Items
+    action: Items
+    reward: Floats
+    target: Floats
+    logged: Floats
+    chance: Floats | None = None
+
+    @property
+    def rows(self) -> dict[str, Items]:
+        return {"session": self.session, "step": self.step}
+
+    @property
+    def logs(self) -> tuple[Floats, Floats, Floats]:
+        return self.reward, self.target, self.logged
+
+    def at(self, table: Floats) -> Floats:
+        """Values of `table` (steps, states, actions, ...) at the logged moments."""
+        return table[self.step, self.state, self.action]
+
+    def over(self, table: Floats, policy: Floats) -> Floats:
+        """Expectation of `table` over the actions of `policy` (states, actions) at the logged moments."""
+        return np.einsum("tsao,sa->tso", table, policy)[self.step, self.state]
+
+    def shuffled(self, seed: int) -> Sessions:
+        order = np.random.default_rng(seed).permutation(len(self.step))
+        names = ("session", "step", "state", "action", "reward", "target", "logged")
+        return replace(self, **{name: getattr(self, name)[order] for name in names})
+
+
+class MarkovWorld:
+    """Three states, two actions, two objectives, at most three steps; sessions may end sooner. All of it is exact."""
+
+    n_steps = 3
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(3)
+        self.start = np.array([0.5, 0.3, 0.2])
+        self.move = rng.dirichlet(np.ones(3), (3, 2)) * rng.uniform(0.6, 0.95, (3, 2, 1))  # the rest leave
+        self.earn = rng.uniform(0.1, 0.9, (3, 2, 2))  # (states, actions, objectives)
+        self.behaviour = np.array([[0.6, 0.4], [0.3, 0.7], [0.5, 0.5]])
+        self.target = np.array([[0.2, 0.8], [0.6, 0.4], [0.7, 0.3]])
+
+    def q(self, policy: Floats, gamma: float) -> Floats:
+        """(steps, states, actions, objectives) exact rewards to go."""
+        out = np.zeros((self.n_steps + 1, 3, 2, 2))
+        for step in reversed(range(self.n_steps)):
+            later = np.einsum("sao,sa->so", out[step + 1], policy)
+            out[step] = self.earn + gamma * np.einsum("saz,zo->sao", self.move, later)
+        return out[:-1]
+
+    def value(self, policy: Floats, gamma: float) -> Floats:
+        """(o,) the exact mean discounted return."""
+        return np.einsum("s,sa,sao->o", self.start, policy, self.q(policy, gamma)[0])
+
+    def visits(self, policy: Floats) -> Floats:
+        """(steps, states) probability to be there, of all sessions."""
+        out = [self.start]
+        for _ in range(self.n_steps - 1):
+            out.append(np.einsum("s,sa,saz->z", out[-1], policy, self.move))
+        return np.array(out)
+
+    def everything(self) -> Sessions:
+        """Every session there can be, with its probability under the behaviour policy; expected rewards."""
+        paths: list[tuple[float, list[tuple[int, int]]]] = []
+        for state in range(3):
+            self._extend(self.start[state], [], state, paths)
+        return self._table([steps for _, steps in paths], np.array([chance for chance, _ in paths]))
+
+    def log(self, n_sessions: int, seed: int, policy: Floats | None = None) -> Sessions:
+        """A log of `policy` (else the behaviour policy) with rewards of 0 and 1."""
+        rng = np.random.default_rng(seed)
+        acting = self.behaviour if policy is None else policy
+        paths = [self._walk(rng, acting) for _ in range(n_sessions)]
+        table = self._table(paths, None)
+        drawn = (rng.random(table.reward.shape) < table.reward).astype(np.float64)
+        return replace(table, reward=drawn)
+
+    def _walk(self, rng: np.random.Generator, policy: Floats) -> list[tuple[int, int]]:
+        path, state = [], int(rng.choice(3, p=self.start))
+        while state < 3 and len(path) < self.n_steps:
+            action = int(rng.random() < policy[state, 1])
+            path.append((state, action))
+            state = int((rng.random() >= np.cumsum(self.move[state, action])).sum())  # 3: left
+        return path
+
+    def _extend(self, chance: float, before: list[tuple[int, int]], state: int, paths: list) -> None:
+        for action in range(2):
+            path = [*before, (state, action)]
+            here = chance * self.behaviour[state, action]
+            if len(path) == self.n_steps:
+                paths.append((here, path))
+                continue
+            paths.append((here * (1.0 - self.move[state, action].sum()), path))
+            for follower in range(3):
+                self._extend(here * self.move[state, action, follower], path, follower, paths)
+
+    def _table(self, paths: list[list[tuple[int, int]]], chance: Floats | None) -> Sessions:
+        state, action = np.array([pair for path in paths for pair in path]).T
+        return Sessions(
+            session=np.repeat(np.arange(len(paths)), [len(path) for path in paths]),
+            step=np.concatenate([np.arange(len(path)) for path in paths]),
+            state=state,
+            action=action,
+            reward=self.earn[state, action],
+            target=np.log(self.target[state, action]),
+            logged=np.log(self.behaviour[state, action]),
+            chance=chance,
+        )
+
+
+@pytest.fixture(scope="session")
+def markov() -> MarkovWorld:
+    return MarkovWorld()
+
+
+@pytest.fixture(scope="session")
+def all_sessions(markov: MarkovWorld) -> Sessions:
+    """The 258 sessions there can be, with their probabilities; do not change its arrays."""
+    return markov.everything()
+
+
+@pytest.fixture(scope="session")
+def session_log(markov: MarkovWorld) -> Sessions:
+    """2,000 sessions of one to three steps; do not change its arrays."""
+    return markov.log(2000, seed=5)
