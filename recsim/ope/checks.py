@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
+SLATE_AXES = ("row", "position", "objective")
 ROUNDING = 1e-9  # a log-probability may exceed 0 by this much: sums of exponentials round
 LARGEST_LOG_WEIGHT = 300.0  # squares of a weight of e^300 times a reward of 1e15 still fit in float64
 LARGEST_REWARD = 1e15
@@ -21,7 +22,7 @@ def reward_array(reward: ArrayLike, name: str = "reward") -> Floats:
         TypeError: if it does not hold numbers.
         ValueError: if its shape is another, it is empty, or a value is not finite.
     """
-    values = _numbers(reward, name, "biuf")
+    values = numeric(reward, name, "biuf")
     if values.ndim == 2:
         values = values[:, :, None]
     if values.ndim != 3:
@@ -29,15 +30,8 @@ def reward_array(reward: ArrayLike, name: str = "reward") -> Floats:
             f"{name} has shape {values.shape}; it must be (slates, positions) or (slates, positions, objectives). "
             "Reshape a table with one line per position first."
         )
-    _refuse_empty(values, name)
-    wrong = ~(np.abs(values) <= LARGEST_REWARD)
-    if wrong.any():
-        row, position, objective = (int(i) for i in np.argwhere(wrong)[0])
-        raise ValueError(
-            f"row {row:,}, position {position}, objective {objective} of {name} is {values[row, position, objective]}; "
-            f"every value must be a number of at most {LARGEST_REWARD:g} in size. "
-            "Drop the slate or record what happened (0 for nothing)."
-        )
+    refuse_empty(values, name)
+    refuse_large(values, name, SLATE_AXES)
     return values
 
 
@@ -48,18 +42,7 @@ def logged_array(step_log_prob: ArrayLike, name: str = "logged step_log_prob") -
         TypeError: if it does not hold floating-point numbers.
         ValueError: if a value is NaN, infinite (probability 0) or above 0, or the shape is not (n, k).
     """
-    values = _log_probabilities(step_log_prob, name)
-    wrong = ~np.isfinite(values)
-    if wrong.any():
-        row, position = (int(i) for i in np.argwhere(wrong)[0])
-        value = values[row, position]
-        reason = "a logged choice cannot have had probability 0" if value == -np.inf else "that is no log-probability"
-        raise ValueError(
-            f"row {row:,}, position {position} of {name} is {value}; {reason}. "
-            "Drop the slate or pass the propensities that were in force."
-        )
-    _refuse_above_zero(values, name)
-    return values
+    return checked_logged(_log_probabilities(step_log_prob, name), name, "slate")
 
 
 def target_array(step_log_prob: ArrayLike, name: str = "target step_log_prob") -> Floats:
@@ -69,16 +52,7 @@ def target_array(step_log_prob: ArrayLike, name: str = "target step_log_prob") -
         TypeError: if it does not hold floating-point numbers.
         ValueError: if a value is NaN or above 0, or the shape is not (n, k).
     """
-    values = _log_probabilities(step_log_prob, name)
-    wrong = np.isnan(values)
-    if wrong.any():
-        row, position = (int(i) for i in np.argwhere(wrong)[0])
-        raise ValueError(
-            f"row {row:,}, position {position} of {name} is nan; a policy must give every logged slate a "
-            "log-probability. Return -inf for slates that it never shows."
-        )
-    _refuse_above_zero(values, name)
-    return values
+    return checked_target(_log_probabilities(step_log_prob, name), name, "slate", "slates that it never shows")
 
 
 def refuse_lengths(**parts: NDArray[Any]) -> None:
@@ -94,28 +68,58 @@ def refuse_lengths(**parts: NDArray[Any]) -> None:
 
 
 def refuse_heavy(log_weight: Floats) -> None:
-    """Raise ValueError where a weight is too large to be averaged: `log_weight` (n, k), cumulated over positions."""
+    """Raise ValueError where a weight is too large to be averaged.
+
+    Args:
+        log_weight: (n, k), cumulated over positions, or (n,) of single actions.
+    """
     wrong = log_weight > LARGEST_LOG_WEIGHT
     if wrong.any():
-        row, position = (int(i) for i in np.argwhere(wrong)[0])
+        place, value = first_wrong(wrong, log_weight, SLATE_AXES)
+        unit = "slate" if log_weight.ndim == 2 else "action"
         raise ValueError(
-            f"row {row:,}, position {position}: the weight is e^{log_weight[row, position]:.0f}, so the slate was "
-            "logged with almost no probability at all. Check the logged log-propensities, or drop the slate."
+            f"{place}: the weight is e^{value:.0f}, so the {unit} was logged with almost no probability at all. "
+            f"Check the logged log-propensities, or drop the {unit}."
         )
 
 
-def _log_probabilities(step_log_prob: ArrayLike, name: str) -> Floats:
-    values = _numbers(step_log_prob, name, "f")
-    if values.ndim != 2:
+def checked_logged(values: Floats, name: str, unit: str) -> Floats:
+    """`values`, log-probabilities of what was logged, unless one is infinite, NaN or above 0: ValueError."""
+    wrong = ~np.isfinite(values)
+    if wrong.any():
+        place, value = first_wrong(wrong, values, SLATE_AXES)
+        reason = "a logged choice cannot have had probability 0" if value == -np.inf else "that is no log-probability"
         raise ValueError(
-            f"{name} has shape {values.shape}; it must be (slates, positions), the log-probability of each position's "
-            "item given the items above it."
+            f"{place} of {name} is {value}; {reason}. Drop the {unit} or pass the propensities that were in force."
         )
-    _refuse_empty(values, name)
+    _refuse_above_zero(values, name)
     return values
 
 
-def _numbers(values: ArrayLike, name: str, kinds: str) -> Floats:
+def checked_target(values: Floats, name: str, unit: str, never: str) -> Floats:
+    """`values`, log-probabilities under the policy to evaluate, unless one is NaN or above 0: ValueError."""
+    wrong = np.isnan(values)
+    if wrong.any():
+        place, _ = first_wrong(wrong, values, SLATE_AXES)
+        raise ValueError(
+            f"{place} of {name} is nan; a policy must give every logged {unit} a log-probability. "
+            f"Return -inf for {never}."
+        )
+    _refuse_above_zero(values, name)
+    return values
+
+
+def first_wrong(wrong: NDArray[np.bool_], values: NDArray[Any], axes: tuple[str, ...]) -> tuple[str, Any]:
+    """Where the first wrong value stands, in words, and the value."""
+    index = tuple(int(i) for i in np.argwhere(wrong)[0])
+    words = [
+        f"{axis} {number:,}" if axis == "row" else f"{axis} {number}" for axis, number in zip(axes, index, strict=False)
+    ]
+    return ", ".join(words), values[index]
+
+
+def numeric(values: ArrayLike, name: str, kinds: str) -> Floats:
+    """`values` as float64, if numpy counts their type among `kinds`, else TypeError."""
     array = np.asarray(values)
     if array.dtype.kind not in kinds:
         wanted = "floating-point numbers" if kinds == "f" else "numbers"
@@ -123,16 +127,40 @@ def _numbers(values: ArrayLike, name: str, kinds: str) -> Floats:
     return array.astype(np.float64, copy=False)
 
 
-def _refuse_empty(values: Floats, name: str) -> None:
+def refuse_large(values: Floats, name: str, axes: tuple[str, ...]) -> None:
+    """Raise ValueError where a value is NaN, infinite or beyond LARGEST_REWARD."""
+    wrong = ~(np.abs(values) <= LARGEST_REWARD)
+    if wrong.any():
+        place, value = first_wrong(wrong, values, axes)
+        unit = "slate" if values.ndim == 3 else "row"
+        raise ValueError(
+            f"{place} of {name} is {value}; every value must be a number of at most {LARGEST_REWARD:g} in size. "
+            f"Drop the {unit} or record what happened (0 for nothing)."
+        )
+
+
+def refuse_empty(values: NDArray[Any], name: str) -> None:
+    """Raise ValueError if there are no values at all."""
     if values.size == 0:
-        raise ValueError(f"{name} is empty (shape {values.shape}); an evaluation needs at least one logged slate.")
+        raise ValueError(f"{name} is empty (shape {values.shape}); an evaluation needs at least one logged row.")
+
+
+def _log_probabilities(step_log_prob: ArrayLike, name: str) -> Floats:
+    values = numeric(step_log_prob, name, "f")
+    if values.ndim != 2:
+        raise ValueError(
+            f"{name} has shape {values.shape}; it must be (slates, positions), the log-probability of each position's "
+            "item given the items above it."
+        )
+    refuse_empty(values, name)
+    return values
 
 
 def _refuse_above_zero(values: Floats, name: str) -> None:
     wrong = values > ROUNDING
     if wrong.any():
-        row, position = (int(i) for i in np.argwhere(wrong)[0])
+        place, value = first_wrong(wrong, values, SLATE_AXES)
         raise ValueError(
-            f"row {row:,}, position {position} of {name} is {values[row, position]:g}, a probability above 1; "
-            "logarithms of probabilities are at most 0. If these are probabilities, pass their logarithms."
+            f"{place} of {name} is {value:g}, a probability above 1; logarithms of probabilities are at "
+            "most 0. If these are probabilities, pass their logarithms."
         )
