@@ -58,7 +58,7 @@ class Terms:
 
 
 def mean_terms(contribution: Floats) -> Terms:
-    """The plain average over rows of `contribution` (n, o)."""
+    """The terms of a plain average of `contribution` (n, o) over rows: one group with a denominator of ones."""
     return Terms(contribution[:, None, :], np.ones((len(contribution), 1)))
 
 

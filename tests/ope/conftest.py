@@ -110,6 +110,54 @@ class TinyWorld:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class ActionLog:
+    """Rows of single actions with everything that a test may want to know of them."""
+
+    context: Items  # (n,)
+    action: Items  # (n,)
+    reward: Floats  # (n, 2)
+    target: Floats  # (n,) log-propensities
+    logged: Floats
+    target_table: Floats  # (n, 6) probabilities
+    logged_table: Floats
+    chance: Floats  # (n,) of the row in the log, where the rows are all there are
+
+
+class ActionWorld:
+    """Single actions: 3 contexts, 6 items in 3 clusters, 2 objectives; everything can be computed exactly."""
+
+    cluster = np.array([0, 0, 1, 1, 2, 2])
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(17)
+        self.expected = rng.uniform(0.1, 0.9, (3, 6, 2))
+        self.logging = rng.dirichlet(np.full(6, 3.0), 3)  # (contexts, items)
+        self.target = rng.dirichlet(np.full(6, 1.0), 3)
+        self.truth = np.einsum("ca,cao->o", self.target, self.expected) / 3
+
+    def rows(self, context: Items, action: Items, reward: Floats, logging: Floats | None = None) -> ActionLog:
+        """The log of these choices, made by the policy `logging` (contexts, items), the world's own unless given."""
+        target, logged = self.target[context], (self.logging if logging is None else logging)[context]
+        rows = np.arange(len(context))
+        at_target, at_logged = target[rows, action], logged[rows, action]
+        return ActionLog(context, action, reward, np.log(at_target), np.log(at_logged), target, logged, at_logged / 3)
+
+    def everything(self) -> ActionLog:
+        """Every context with every item and its expected rewards."""
+        context, action = np.repeat(np.arange(3), 6), np.tile(np.arange(6), 3)
+        return self.rows(context, action, self.expected[context, action])
+
+    def log(self, n: int, seed: int, logging: Floats | None = None) -> ActionLog:
+        """A log of n rows with rewards of 0 and 1."""
+        rng = np.random.default_rng(seed)
+        context = rng.integers(0, 3, n)
+        below = np.cumsum((self.logging if logging is None else logging)[context], axis=1)
+        action = np.minimum((rng.random((n, 1)) > below).sum(axis=1), 5)
+        reward = (rng.random((n, 2)) < self.expected[context, action]).astype(float)
+        return self.rows(context, action, reward, logging)
+
+
 def observe(context: Items) -> NDArray[np.float32]:
     """(n, 2) float32, the context one-hot."""
     return np.eye(2, dtype=np.float32)[context]
@@ -125,6 +173,11 @@ def tiny_features(observation: NDArray[np.float32], slate: Items) -> NDArray[np.
 @pytest.fixture(scope="session")
 def world() -> TinyWorld:
     return TinyWorld()
+
+
+@pytest.fixture(scope="session")
+def actions() -> ActionWorld:
+    return ActionWorld()
 
 
 @pytest.fixture(scope="session")

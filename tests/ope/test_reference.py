@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsim.ope import Resamples, Terms, bootstrap, cascade_dr, dm, dr, rips, sips, snrips, snsips
+from recsim.ope import Resamples, Terms, bandit, bootstrap, cascade_dr, dm, dr, rips, sips, snrips, snsips
 from recsim.ope.intervals import draws_of
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "reference" / "ope"
@@ -102,31 +102,83 @@ def test_self_normalised_intervals_are_not_the_fixed_denominator_ones(case, esti
         assert ours.high[0] - ours.low[0] < 0.95 * (expected["upper"] - expected["lower"])
 
 
+class BanditCase:
+    """The reference log of single actions, as the arrays that estimators take."""
+
+    def __init__(self) -> None:
+        self.meta = json.loads((FOLDER / "bandit.json").read_text())
+        data = np.load(FOLDER / "bandit.npz")
+        rows, action = np.arange(len(data["action"])), data["action"]
+        self.reward, self.logged = data["reward"], np.log(data["pscore"])
+        self.target = np.log(data["action_dist"][rows, action])
+        self.logs = (self.reward, self.target, self.logged)
+        self.models = (data["q_hat"][rows, action], (data["action_dist"] * data["q_hat"]).sum(axis=1))
+
+    def terms(self, estimator: str) -> Terms:
+        both = (*self.logs, *self.models)
+        return {
+            "ipw": lambda: bandit.ips(*self.logs),
+            "ipw_clip_3": lambda: bandit.ips(*self.logs, clip=3.0),
+            "snipw": lambda: bandit.snips(*self.logs),
+            "dm": lambda: bandit.dm(self.models[1]),
+            "dr": lambda: bandit.dr(*both),
+            "sndr": lambda: bandit.sndr(*both),
+            "switch-dr_3": lambda: bandit.switch_dr(*both, threshold=3.0),
+            "dr-os_10": lambda: bandit.dros(*both, shrinkage=10.0),
+            "sg-ipw_0.05": lambda: bandit.subgaussian_ips(*self.logs, share=0.05),
+            "sg-dr_0.05": lambda: bandit.subgaussian_dr(*both, share=0.05),
+        }[estimator]()
+
+    def slate_terms(self, estimator: str) -> Terms:
+        """The same by slate estimators, for slates of one item."""
+        reward, target, logged, model_logged, model_target = (array[:, None] for array in (*self.logs, *self.models))
+        logs = (reward.astype(float), target, logged)
+        return {
+            "ipw": lambda: sips(*logs),
+            "ipw (rips)": lambda: rips(*logs),
+            "snipw": lambda: snsips(*logs),
+            "snipw (snrips)": lambda: snrips(*logs),
+            "dm": lambda: dm(model_target),
+            "dr": lambda: dr(*logs, model_logged, model_target),
+        }[estimator]()
+
+
 @pytest.fixture(scope="module")
-def bandit() -> dict[str, Terms]:
-    data = np.load(FOLDER / "bandit.npz")
-    rows, action = np.arange(len(data["action"])), data["action"]
-    reward, logged = data["reward"][:, None].astype(float), np.log(data["pscore"])[:, None]
-    target = np.log(data["action_dist"][rows, action])[:, None]
-    under_target = (data["action_dist"] * data["q_hat"]).sum(axis=1)[:, None]
-    return {
-        "ipw": sips(reward, target, logged),
-        "ipw (rips)": rips(reward, target, logged),
-        "snipw": snsips(reward, target, logged),
-        "snipw (snrips)": snrips(reward, target, logged),
-        "dm": dm(under_target),
-        "dr": dr(reward, target, logged, data["q_hat"][rows, action][:, None], under_target),
-    }
+def case() -> BanditCase:
+    return BanditCase()
+
+
+PLAIN = ["ipw", "ipw_clip_3", "dm", "dr", "switch-dr_3", "dr-os_10", "sg-ipw_0.05", "sg-dr_0.05"]
+SELF_NORMALISED = ["snipw", "sndr"]
+
+
+@pytest.mark.parametrize("estimator", [*PLAIN, *SELF_NORMALISED])
+def test_bandit_values(case, estimator):
+    expected = case.meta["estimators"][estimator]["value"]
+    assert case.terms(estimator).value[0] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("estimator", PLAIN)
+def test_bandit_intervals_on_the_same_resamples(case, estimator):
+    assert_same_interval(case.terms(estimator), case.meta["estimators"][estimator]["ci"], 200, 12345, 0.05)
+
+
+@pytest.mark.parametrize("estimator", SELF_NORMALISED)
+def test_bandit_resamples_have_their_own_denominators(case, estimator):
+    """Fault 8 of obp: with the mean weight of the whole log its intervals come out, and they are not ours."""
+    terms, expected = case.terms(estimator), case.meta["estimators"][estimator]["ci"]
+    fixed = Terms(terms.numerator, np.broadcast_to(terms.denominator.mean(axis=0), terms.denominator.shape))
+    assert_same_interval(fixed, expected, 200, 12345, 0.05)
+    ours = bootstrap(terms, reference_resamples(len(terms), 200, 12345))
+    assert abs(ours.low[0] - expected["lower"]) > 1e-4
 
 
 @pytest.mark.parametrize("estimator", ["ipw", "ipw (rips)", "snipw", "snipw (snrips)", "dm", "dr"])
-def test_slates_of_one_item_are_a_contextual_bandit(bandit, estimator):
-    meta = json.loads((FOLDER / "bandit.json").read_text())
-    expected = meta["estimators"][estimator.split(" ")[0]]["value"]
-    assert bandit[estimator].value[0] == pytest.approx(expected, abs=1e-9)
+def test_slates_of_one_item_are_a_contextual_bandit(case, estimator):
+    expected = case.meta["estimators"][estimator.split(" ")[0]]["value"]
+    assert case.slate_terms(estimator).value[0] == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("estimator", ["ipw", "dm", "dr"])
-def test_bandit_intervals_on_the_same_resamples(bandit, estimator):
-    meta = json.loads((FOLDER / "bandit.json").read_text())
-    assert_same_interval(bandit[estimator], meta["estimators"][estimator]["ci"], 200, 12345, 0.05)
+def test_reference_estimators_are_all_compared(case):
+    tuned = {f"{name}_tuned_{rule}" for name in ("ipw", "dr", "switch-dr", "dr-os") for rule in ("slope", "mse")}
+    assert set(case.meta["estimators"]) == {*PLAIN, *SELF_NORMALISED, *tuned}
