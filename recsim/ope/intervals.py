@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from recsim.jit import kernel
-from recsim.ope.terms import Terms, sum_of_ratios
+from recsim.jit import dot, kernel
+from recsim.ope.terms import Terms, value_of_columns
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_DRAWS_AT_ONCE = 16  # so many rows of totals stay in the processor's cache
+_CLUSTERS_AT_ONCE = 2048  # so many values of a column stay in the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +70,9 @@ class Resamples:
         if n_boot < 2:
             raise ValueError(f"n_boot is {n_boot}; a bootstrap needs at least 2 draws. Use 200 or more.")
         generator = np.random.Generator(np.random.Philox(seed))
-        counts = np.empty((n_boot, n_clusters), np.uint32)
+        counts = np.zeros((n_boot, n_clusters), np.uint32)
         for row in counts:
-            row[:] = np.bincount(generator.integers(0, n_clusters, n_clusters), minlength=n_clusters)
+            _count(generator.integers(0, n_clusters, n_clusters), row)
         return cls(counts)
 
     @classmethod
@@ -83,9 +83,9 @@ class Resamples:
 
     def totals(self, values: Floats) -> Floats:
         """Sums over the drawn clusters of `values` (clusters, ...): (b, ...)."""
-        flat = np.ascontiguousarray(values.reshape(len(values), -1))
-        out = np.zeros((len(self.counts), flat.shape[1]))
-        _add_drawn(self.counts, flat, out)
+        columns = np.ascontiguousarray(values.reshape(len(values), -1).T)
+        out = np.zeros((len(self.counts), len(columns)))
+        _add_drawn(self.counts, columns, np.empty(_CLUSTERS_AT_ONCE), out)
         return out.reshape(-1, *values.shape[1:])
 
 
@@ -127,19 +127,31 @@ def difference(terms: Terms, baseline: Terms, resamples: Resamples, level: float
 
 def draws_of(terms: Terms, resamples: Resamples) -> Floats:
     """(b, o) the estimate in every bootstrap draw, NaN where the draw has no overlap."""
-    return sum_of_ratios(resamples.totals(terms.numerator), resamples.totals(terms.denominator))
+    _, g, o = terms.numerator.shape
+    return value_of_columns(resamples.totals(terms.columns), g, o)
 
 
 @kernel
-def _add_drawn(counts: NDArray[np.uint32], values: Floats, out: Floats) -> None:
-    """Add counts @ values to out; a BLAS product differs in its last bits from one number of threads to another."""
-    for start in range(0, len(counts), _DRAWS_AT_ONCE):
-        stop = min(start + _DRAWS_AT_ONCE, len(counts))
-        for cluster in range(len(values)):
-            for draw in range(start, stop):
-                count = float(counts[draw, cluster])
-                for column in range(values.shape[1]):
-                    out[draw, column] += count * values[cluster, column]
+def _count(drawn: Integers, counts: NDArray[np.uint32]) -> None:
+    """Add to counts how often each cluster is in drawn."""
+    for cluster in drawn:
+        counts[cluster] += np.uint32(1)
+
+
+@kernel
+def _add_drawn(counts: NDArray[np.uint32], columns: Floats, block: Floats, out: Floats) -> None:
+    """Add counts @ columns.T to out; a BLAS product differs in its last bits from one number of threads to another.
+
+    A block of counts is made floating-point once for all columns.
+    """
+    for start in range(0, counts.shape[1], len(block)):
+        size = min(len(block), counts.shape[1] - start)
+        for draw in range(len(counts)):
+            row = counts[draw]
+            for cluster in range(size):
+                block[cluster] = row[start + cluster]
+            for column in range(len(columns)):
+                out[draw, column] += dot(block, columns[column][start : start + size], 0, size)
 
 
 def _interval(value: Floats, influence: Floats, draws: Floats, level: float) -> Interval:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recsim.jit import kernel
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -52,6 +54,11 @@ class Terms:
         total: Floats = scaled.sum(axis=1)
         return total
 
+    @property
+    def columns(self) -> Floats:
+        """(n, g * o + g) the numerators of every group, then the denominators."""
+        return np.concatenate([self.numerator.reshape(len(self), -1), self.denominator], axis=1)
+
     def grouped(self, cluster: Integers, n_clusters: int) -> Terms:
         """The same estimate with one row per cluster: `cluster` (n,) gives each row's number in 0..n_clusters-1."""
         return Terms(sum_by(self.numerator, cluster, n_clusters), sum_by(self.denominator, cluster, n_clusters))
@@ -69,10 +76,33 @@ def sum_of_ratios(numerator: Floats, denominator: Floats) -> Floats:
     return np.where((denominator == 0).any(axis=-1, keepdims=True), np.nan, total)
 
 
+def value_of_columns(sums: Floats, g: int, o: int) -> Floats:
+    """The estimate (..., o) of sums over rows of `Terms.columns` (..., g * o + g)."""
+    numerator = sums[..., : g * o].reshape(*sums.shape[:-1], g, o)
+    return sum_of_ratios(numerator, sums[..., g * o :])
+
+
 def sum_by(values: Floats, cluster: Integers, n_clusters: int) -> Floats:
-    """Sums of the rows of `values` (n, ...) that share a cluster: (n_clusters, ...)."""
-    flat = values.reshape(len(values), -1)
-    out = np.empty((n_clusters, flat.shape[1]))
-    for column in range(flat.shape[1]):
-        out[:, column] = np.bincount(cluster, weights=flat[:, column], minlength=n_clusters)
-    return out.reshape(n_clusters, *values.shape[1:])
+    """Sums of the rows of `values` (n, ...) that share a cluster: (n_clusters, ...).
+
+    Raises:
+        ValueError: if `cluster` is not one number in 0..n_clusters-1 for each row.
+    """
+    if cluster.shape != values.shape[:1]:
+        raise ValueError(f"cluster has shape {cluster.shape} for {len(values):,} rows; pass one number per row.")
+    if len(cluster) and not 0 <= cluster.min() <= cluster.max() < n_clusters:
+        raise ValueError(
+            f"clusters are numbered {cluster.min()} to {cluster.max()} but there are {n_clusters:,} of them; "
+            "number them from 0 up (recsim.ope.clusters_of)."
+        )
+    out = np.zeros((n_clusters, *values.shape[1:]))
+    _add_rows(values.reshape(len(values), -1), cluster, out.reshape(n_clusters, -1))
+    return out
+
+
+@kernel
+def _add_rows(values: Floats, cluster: Integers, out: Floats) -> None:
+    for row in range(len(values)):
+        total = out[cluster[row]]
+        for column in range(values.shape[1]):
+            total[column] += values[row, column]

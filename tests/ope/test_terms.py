@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recsim.ope.terms import Terms, sum_by, sum_of_ratios
+from recsim.ope.terms import Terms, sum_by, sum_of_ratios, value_of_columns
 
 
 @pytest.fixture
@@ -46,3 +46,16 @@ def test_sum_by_keeps_trailing_axes_and_empty_clusters():
     assert out.shape == (4, 2, 2)
     assert out[2] == pytest.approx(values[0] + values[2])
     assert not out[[1, 3]].any()
+
+
+def test_sums_of_columns_give_the_value(terms):
+    assert value_of_columns(terms.columns.sum(axis=0), 3, 2) == pytest.approx(terms.value, rel=1e-14)
+    assert terms.columns.shape == (50, 3 * 2 + 3)
+
+
+def test_clusters_that_cannot_be():
+    for cluster in ([0, 1, 4], [-1, 0, 1]):
+        with pytest.raises(ValueError, match=r"clusters are numbered -?\d to \d but there are 4 of them; number them"):
+            sum_by(np.ones((3, 2)), np.array(cluster), 4)
+    with pytest.raises(ValueError, match=r"cluster has shape \(2,\) for 3 rows; pass one number per row"):
+        sum_by(np.ones((3, 2)), np.array([0, 1]), 4)
