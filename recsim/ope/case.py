@@ -24,7 +24,6 @@ NEEDS = {
     "table": "the probabilities of all actions under both policies, as tables",
     "groups": "groups of actions: pass `groups`",
     "fitted": "a fitted value of sessions: pass `features`",
-    "sessions": "sessions of several slates in the order of their steps",
 }
 
 
@@ -60,6 +59,13 @@ class Case:
     def prefix(self) -> Floats:
         """(n, k) weights of everything down to a position; the last column is the weight of the slate."""
         return prefix_weight(self.target, self.logged)
+
+    @property
+    def action(self) -> tuple[Floats, Floats, Floats]:
+        """Rewards (n, o + 1) and log-propensities (n,), (n,) where slates have one position."""
+        if self.reward.shape[1] != 1:
+            raise Unavailable(f"values single actions, and these slates have {self.reward.shape[1]} positions.")
+        return self.reward[:, 0], self.target[:, 0], self.logged[:, 0]
 
     @cached_property
     def model(self) -> tuple[Floats, Floats]:

@@ -1,111 +1,30 @@
-"""Every estimator by name: what it says, what it needs, and which weights it uses."""
+"""Every estimator that `recsim.ope.evaluate` knows, by name, and which of them speaks first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
 
-from recsim.ope import slate
-from recsim.ope.case import Case
-from recsim.ope.terms import Terms
-from recsim.ope.weights import Weighting
+from recsim.ope.action_estimators import ACTION_ESTIMATORS
+from recsim.ope.estimator import Estimator
+from recsim.ope.inputs import Inputs
+from recsim.ope.session_estimators import SESSION_ESTIMATORS
+from recsim.ope.slate_estimators import SLATE_ESTIMATORS
 
-Estimand = Literal["slate", "session"]
-
-WHOLE = Weighting("whole slates", "slate", lambda case: case.prefix[:, -1:])
-POSITIONS = Weighting("position by position", "slate", lambda case: case.prefix)
-
-
-@dataclass(frozen=True)
-class Estimator:
-    """One way to estimate what a policy is worth.
-
-    Attributes:
-        name: in tables.
-        what: what it does, in a sentence without formulas.
-        estimand: whether it values one slate in the situations of the log, or a whole session.
-        terms: the estimate, row by row of the log, or of its sessions where these are valued.
-        weighting: the weights that it uses; None where a model alone speaks.
-        needs: names of `recsim.ope.case.NEEDS`.
-        corrected_by: where a model alone speaks, the estimator that corrects it by weights.
-    """
-
-    name: str
-    what: str
-    estimand: Estimand
-    terms: Callable[[Case], Terms]
-    weighting: Weighting | None
-    needs: tuple[str, ...] = ()
-    corrected_by: str = ""
-
-
-def _logs(case: Case) -> tuple[slate.Floats, slate.Floats, slate.Floats]:
-    return case.reward, case.target, case.logged
-
-
-_ALL = (
-    Estimator(
-        "sips",
-        "logged slates weighted by how much likelier the policy would have shown the whole slate",
-        "slate",
-        lambda case: slate.sips(*_logs(case)),
-        WHOLE,
-    ),
-    Estimator(
-        "rips",
-        "each position weighted by how much likelier the policy would have shown it and all above it",
-        "slate",
-        lambda case: slate.rips(*_logs(case)),
-        POSITIONS,
-    ),
-    Estimator(
-        "snsips",
-        "sips divided by the mean weight: a little bias for much less noise",
-        "slate",
-        lambda case: slate.snsips(*_logs(case)),
-        WHOLE,
-    ),
-    Estimator(
-        "snrips",
-        "rips divided by the mean weights: a little bias for much less noise",
-        "slate",
-        lambda case: slate.snrips(*_logs(case)),
-        POSITIONS,
-    ),
-    Estimator(
-        "dm",
-        "a model of the rewards, fitted on the log, asked about the policy’s own slates",
-        "slate",
-        lambda case: slate.dm(case.model[1]),
-        None,
-        ("model",),
-        corrected_by="dr",
-    ),
-    Estimator(
-        "dr",
-        "dm, corrected by the weighted errors that the model makes on the logged slates",
-        "slate",
-        lambda case: slate.dr(*_logs(case), *case.model),
-        POSITIONS,
-        ("model",),
-    ),
-    Estimator(
-        "cascade-dr",
-        "dr with a model of what is still to come below each position",
-        "slate",
-        lambda case: slate.cascade_dr(*_logs(case), *case.to_go),
-        POSITIONS,
-        ("model", "to_go"),
-    ),
-)
-ESTIMATORS = {estimator.name: estimator for estimator in _ALL}
+ESTIMATORS = {one.name: one for one in (*SLATE_ESTIMATORS, *ACTION_ESTIMATORS, *SESSION_ESTIMATORS)}
 
 # From the estimator that comes first where several may be used to the last: fewest assumptions at least variance. The
 # self-normalised ones stand before their plain forms: the mean weight, which should be 1 and is not in a finite log,
 # cancels in them, so that they are steadier and never leave the range of the rewards. dm checks itself least.
-PREFERRED = ("dr", "cascade-dr", "snrips", "rips", "snsips", "sips", "dm")
-DEFAULT = ("sips", "rips", "snsips", "snrips", "dm", "dr")
+PREFERRED = ("dr", "sndr", "cascade-dr", "snrips", "rips", "snips", "snsips", "ips", "sips", "dm")
+PREFERRED_SESSION = ("session-dr", "session-wdr", "magic", "wpdis", "pdis-rips", "pdis", "wis", "tis", "fqe")
+
+SLATES = ("sips", "rips", "snsips", "snrips", "dm", "dr")
+ACTIONS = ("ips", "snips", "dm", "dr", "sndr")
+
+
+def default(inputs: Inputs) -> tuple[str, ...]:
+    """The estimators that are fast on this log: of single actions or of slates."""
+    return ACTIONS if inputs.reward.shape[1] == 1 else SLATES
 
 
 def chosen(names: Sequence[str]) -> list[Estimator]:

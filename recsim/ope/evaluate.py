@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from recsim.ope.estimators import DEFAULT, chosen
+from recsim.ope.estimators import chosen, default
 from recsim.ope.evidence import Evidence
 from recsim.ope.inputs import inputs_of
 from recsim.ope.intervals import Resamples
@@ -63,8 +63,8 @@ def evaluate(
         TypeError: if an array of the log does not hold numbers.
     """
     names = _names(policies)
-    wanted = chosen(DEFAULT if estimators is None else estimators)
     inputs = inputs_of(log)
+    wanted = chosen(default(inputs) if estimators is None else estimators)
     resamples = Resamples.draw(inputs.n_clusters, n_boot, sub_seed(seed, "bootstrap"))
     tick = _Ticker((n_folds if features else 0) + 2 * len(policies), progress)
     evidence = Evidence.of(log, inputs, logging, features, seed, n_samples, n_folds, tick)

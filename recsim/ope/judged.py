@@ -12,7 +12,8 @@ from scipy.special import ndtri
 
 from recsim.ope.case import Case, Unavailable
 from recsim.ope.diagnostics import Verdict, model_verdict, verdict_of, warnings_of
-from recsim.ope.estimators import ESTIMATORS, Estimator
+from recsim.ope.estimator import Estimator
+from recsim.ope.estimators import ESTIMATORS
 from recsim.ope.intervals import Interval, Resamples, bootstrap
 from recsim.ope.result import Estimate, estimates_of
 from recsim.ope.terms import Terms

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from recsim.ope.diagnostics import Level, Overlap, Verdict
-from recsim.ope.estimators import ESTIMATORS, PREFERRED, Estimand, Estimator
+from recsim.ope.estimator import Estimand, Estimator
+from recsim.ope.estimators import ESTIMATORS, PREFERRED
 from recsim.ope.intervals import Interval, Resamples, difference
 from recsim.ope.terms import Terms
 
