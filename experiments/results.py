@@ -23,8 +23,10 @@ from recsim.experiments.world import World
 from recsim.files import read_json, write_json, write_table
 from recsim.logs import Log, read_log
 from recsim.ope import clusters_of
+from recsim.ope.assessment import assess
 
 SCHEMA_VERSION = 1
+LOGGED = "logging policy"  # what it earned in the log, beside the candidates
 METRICS, METRICS_TABLE, LEARNING_CURVE = "metrics.json", "metrics.parquet", "learning_curve.parquet"
 
 
@@ -67,6 +69,8 @@ def gather(world: World, run: Path) -> dict[str, Any]:
             {**estimate, "truth": _truth(estimate, slate_truth, policies)} for estimate in offline["estimates"]
         ],
         "offline_differences": offline["differences"],
+        "power": offline["power"],
+        "assessment": list(_assessment(offline["estimates"], policies, slate_truth, log)),
         "overlap": offline["overlap"],
         "left_out": offline["left_out"],
         "front": _front(config, run, log.info.objectives),
@@ -81,6 +85,27 @@ def _truth(estimate: dict[str, Any], slate_truth: dict[str, Any], policies: dict
         found: float = policies[policy]["truth"][objective]["mean"]
         return found
     return slate_truth[policy][objective]["mean"] if slate_truth else None
+
+
+def _assessment(
+    estimates: list[dict[str, Any]], policies: dict[str, Any], slate_truth: dict[str, Any], log: Log
+) -> Iterator[dict[str, Any]]:
+    """How well each estimator would have guided the choice of a policy; the logging policy is worth what it earned."""
+    truths = {
+        "slate": {name: truth["reward"]["mean"] for name, truth in slate_truth.items()},
+        "session": {name: policy["truth"]["reward"]["mean"] for name, policy in policies.items()},
+    }
+    earned = {"slate": log.reward.mean(), "session": log.reward.sum() / clusters_of(log.user, log.session)[1]}
+    for estimand, truth in truths.items():
+        own = pd.DataFrame([e for e in estimates if e["estimand"] == estimand])
+        if truth and not own.empty and own["policy"].nunique() > 1:
+            found = assess(own, truth | {LOGGED: float(earned[estimand])}, logging_policy=LOGGED)
+            for row in found.to_dict("records"):
+                known = {
+                    str(key): None if isinstance(value, float) and math.isnan(value) else value
+                    for key, value in row.items()
+                }
+                yield {"estimand": estimand, **known}
 
 
 def _front(config: RunConfig, run: Path, objectives: tuple[str, ...]) -> dict[str, Any] | None:

@@ -13,6 +13,8 @@ from recsim.ope.diagnostics import Level, Overlap, Verdict
 from recsim.ope.estimator import Estimand, Estimator
 from recsim.ope.estimators import ESTIMATORS, PREFERRED
 from recsim.ope.intervals import Interval, Resamples, difference
+from recsim.ope.power import power_of
+from recsim.ope.power import sentence as power_sentence
 from recsim.ope.terms import Terms
 
 
@@ -123,6 +125,7 @@ class Evaluation:
             "objectives": list(self.objectives),
             "estimates": [_without_nan(asdict(estimate)) for estimate in self.estimates],
             "differences": [_without_nan(asdict(lead)) for lead in self.leads()],
+            "power": [_without_nan(record) for record in self.power()],
             "warnings": {policy: list(sentences) for policy, sentences in self.warnings.items()},
             "left_out": dict(self.left_out),
             "overlap": self.overlap,
@@ -167,6 +170,32 @@ class Evaluation:
             mean, se, low, high = (float(x[-1]) for x in (interval.value, interval.se, interval.low, interval.high))
             found.append(Lead(first, other, estimator, total, mean, se, low, high))
         return found
+
+    def power(self) -> list[dict[str, Any]]:
+        """For each of `leads`, how many sessions like those of the log tell the two apart (`recsim.ope.power`).
+
+        Records with policy, against, estimator, the sessions `now`, those `needed` (infinite where there is no
+        difference), the smallest difference `detectable` now, and a `sentence`.
+        """
+        return [self._power_of(lead) for lead in self.leads()]
+
+    def _power_of(self, lead: Lead) -> dict[str, Any]:
+        names = (lead.policy, lead.against)
+        verdicts = {
+            e.policy: Verdict(e.verdict, e.reason)
+            for e in self.estimates
+            if e.policy in names and (e.estimator, e.objective) == (lead.estimator, lead.objective)
+        }
+        found = power_of(*(self._terms_of(name, lead.estimator) for name in names), level=self.level, verdicts=verdicts)
+        return {
+            "policy": lead.policy,
+            "against": lead.against,
+            "estimator": lead.estimator,
+            "now": found.n_sessions,
+            "needed": found.needed,
+            "detectable": found.detectable,
+            "sentence": power_sentence(found, *names),
+        }
 
     def _usable(self, estimator: str, objective: str) -> list[str]:
         """Policies with a usable estimate, the highest first."""
