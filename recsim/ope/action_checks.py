@@ -156,6 +156,31 @@ def weight_array(weight: ArrayLike, name: str = "weight") -> Floats:
     return values
 
 
+def reward_and_weight(reward: ArrayLike, weight: ArrayLike) -> tuple[Floats, Floats]:
+    """`reward` as (n, o) and `weight` as (n,), of the same rows, or the errors of their checks."""
+    values, weights = action_reward_array(reward), weight_array(weight)
+    refuse_rows(reward=values, weight=weights)
+    return values, weights
+
+
+def input_array(values: ArrayLike, name: str) -> Floats:
+    """`values` (n, f) as float64, the inputs of a model: finite numbers.
+
+    Raises:
+        TypeError: if it does not hold numbers.
+        ValueError: if its shape is another, it is empty, or a value is not finite.
+    """
+    array = numeric(values, name, "biuf")
+    if array.ndim != 2:
+        raise ValueError(f"{name} has shape {array.shape}; it must be (rows, numbers).")
+    refuse_empty(array, name)
+    wrong = ~np.isfinite(array)
+    if wrong.any():
+        place, value = first_wrong(wrong, array, ("row", "column"))
+        raise ValueError(f"{place} of {name} is {value}; it must be finite. Replace what is missing by a number.")
+    return array
+
+
 def refuse_rows(**parts: NDArray[Any]) -> None:
     """Raise ValueError unless all arrays agree in their first axis, the rows of a log of single actions."""
     (first, reference), *others = parts.items()

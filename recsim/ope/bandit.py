@@ -12,12 +12,10 @@ Shapes: `reward` (n,) or (n, o); `target`, `logged` (n,) log-propensities of the
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from recsim.ope.action_checks import action_reward_array, refuse_rows, weight_array
+from recsim.ope.action_checks import action_reward_array, reward_and_weight
 from recsim.ope.action_weights import (
     clipped_weight,
     importance_weight,
@@ -50,8 +48,6 @@ __all__ = [
     "weighted_ratio",
 ]
 
-Floats = NDArray[np.float64]
-
 
 def replay(reward: ArrayLike, target: ArrayLike, logged: ArrayLike) -> Terms:
     """The mean reward of the rows where a deterministic target would have made the logged, uniformly drawn choice.
@@ -68,7 +64,7 @@ def replay(reward: ArrayLike, target: ArrayLike, logged: ArrayLike) -> Terms:
     return weighted_ratio(reward, replay_weight(target, logged))
 
 
-def ips(reward: ArrayLike, target: ArrayLike, logged: ArrayLike, clip: float = math.inf) -> Terms:
+def ips(reward: ArrayLike, target: ArrayLike, logged: ArrayLike, clip: float = np.inf) -> Terms:
     """Inverse propensity score: (1/n) sum_i min(clip, w_i) r_i. Unbiased without `clip`; heavy weights make it noisy.
 
     Source: Horvitz and Thompson 1952; Strehl et al. 2010, "Learning from logged implicit exploration data" (clipped).
@@ -118,15 +114,13 @@ def dm(model_target: ArrayLike) -> Terms:
     return mean_terms(action_reward_array(model_target, "model_target"))
 
 
-def weighted_mean(reward: ArrayLike, weight: Floats) -> Terms:
+def weighted_mean(reward: ArrayLike, weight: ArrayLike) -> Terms:
     """(1/n) sum_i weight_i r_i, for any `weight` (n,)."""
-    values = action_reward_array(reward)
-    refuse_rows(reward=values, weight=weight_array(weight))
-    return mean_terms(weight[:, None] * values)
+    values, weights = reward_and_weight(reward, weight)
+    return mean_terms(weights[:, None] * values)
 
 
-def weighted_ratio(reward: ArrayLike, weight: Floats) -> Terms:
+def weighted_ratio(reward: ArrayLike, weight: ArrayLike) -> Terms:
     """sum_i weight_i r_i / sum_i weight_i, for any `weight` (n,)."""
-    values = action_reward_array(reward)
-    refuse_rows(reward=values, weight=weight_array(weight))
-    return Terms((weight[:, None] * values)[:, None, :], weight[:, None])
+    values, weights = reward_and_weight(reward, weight)
+    return Terms((weights[:, None] * values)[:, None, :], weights[:, None])

@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from recsim.ope.action_checks import action_models_like, action_reward_array, refuse_rows, weight_array
+from recsim.ope.action_checks import action_models_like, reward_and_weight
 from recsim.ope.action_weights import (
     clipped_weight,
     importance_weight,
@@ -122,22 +122,21 @@ def sndr(
     >>> round(float(sndr([1, 0], target, logged, [0.5, 0.5], [0.4, 0.6]).value[0]), 9)  # 1 / 2 + (1 - 0.25) / 2.5
     0.8
     """
-    weight = importance_weight(target, logged)
-    missed, q_target = _missed(reward, weight, model_logged, model_target)
+    weight, missed, q_target = _parts(reward, importance_weight(target, logged), model_logged, model_target)
     numerator = np.stack([q_target, weight[:, None] * missed], axis=1)  # (n, 2, o)
     return Terms(numerator, np.stack([np.ones_like(weight), weight], axis=1))
 
 
-def corrected(reward: ArrayLike, weight: Floats, model_logged: ArrayLike, model_target: ArrayLike) -> Terms:
+def corrected(reward: ArrayLike, weight: ArrayLike, model_logged: ArrayLike, model_target: ArrayLike) -> Terms:
     """The reward model's value, corrected by the weighted errors it made on the log, for any `weight` (n,)."""
-    missed, q_target = _missed(reward, weight, model_logged, model_target)
+    weight, missed, q_target = _parts(reward, weight, model_logged, model_target)
     return mean_terms(q_target + weight[:, None] * missed)
 
 
-def _missed(
-    reward: ArrayLike, weight: Floats, model_logged: ArrayLike, model_target: ArrayLike
-) -> tuple[Floats, Floats]:
-    values = action_reward_array(reward)
-    refuse_rows(reward=values, weight=weight_array(weight))
+def _parts(
+    reward: ArrayLike, weight: ArrayLike, model_logged: ArrayLike, model_target: ArrayLike
+) -> tuple[Floats, Floats, Floats]:
+    """Weights (n,), the model's errors on the log and its value under the target (n, o)."""
+    values, weights = reward_and_weight(reward, weight)
     q_logged, q_target = action_models_like(values, model_logged=model_logged, model_target=model_target)
-    return values - q_logged, q_target
+    return weights, values - q_logged, q_target
