@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recsim.ope.fqe import FittedQ
 from recsim.ope.inputs import Inputs
 from recsim.ope.slate import prefix_weight
 
@@ -92,9 +93,10 @@ class Case:
         return found
 
     @cached_property
-    def fitted(self) -> Any:
-        """Fitted values of sessions (`recsim.ope.fqe`)."""
-        return self._made("fitted")
+    def fitted(self) -> FittedQ:
+        """Rewards to go of the log's rows under the target policy."""
+        found: FittedQ = self._made("fitted")
+        return found
 
     def _made(self, name: str) -> Any:
         if name not in self.makers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recsim.ope import reward_model
 from recsim.ope.case import Case
 from recsim.ope.checks import logged_array, target_array
+from recsim.ope.fqe import FittedQ, fitted_q
 from recsim.ope.inputs import Inputs, target_of
 from recsim.ope.reward_model import Features, RewardModel
 
@@ -100,6 +101,7 @@ class Evidence:
         if self.model is not None and self.model_logged is not None:
             model, logged = self.model, self.model_logged
             case.makers["model"] = lambda: (logged, self._under(policy, model))
+            case.makers["fitted"] = lambda: self._fitted(policy, model.features)
             if isinstance(policy, NextItems):
                 case.makers["to_go"] = lambda: self._to_go(policy, model, case)
         both: tuple[Any, ...] = (policy, self.logging)
@@ -138,6 +140,35 @@ class Evidence:
             draws.append(self.inputs.with_total(np.concatenate(blocks)))
         expected: Floats = np.mean(draws, axis=0)
         return logged + below, expected + below
+
+    def _fitted(self, policy: Policy, features: Features) -> FittedQ:
+        """Fitted Q evaluation on summaries of slates: mean and spread of their items' features over the positions."""
+        log, inputs, n_objectives = self.log, self.inputs, len(self.inputs.weights)
+        streams = reward_model.sample_streams(self.seed, log.user, log.session, log.step)
+        drawn = [self._summaries(features, self._drawn(policy, streams(draw))) for draw in range(self.n_samples)]
+        fitted = fitted_q(
+            self._summaries(features, log.slate),
+            np.stack(drawn, axis=1),
+            inputs.reward.sum(axis=1)[:, :n_objectives],
+            session=inputs.cluster,
+            step=inputs.step,
+            model="ridge",
+        )
+        q, v = (inputs.with_total(values[:, None])[:, 0] for values in (fitted.q_logged, fitted.v_target))
+        return replace(fitted, q_logged=q, v_target=v)
+
+    def _drawn(self, policy: Policy, streams: Streams) -> Items:
+        """(n, k) a slate of the policy for every row of the log."""
+        blocks = reward_model.row_blocks(len(self.log))
+        return np.concatenate([policy.act(self.log.observation[rows], streams[rows]).slate for rows in blocks])
+
+    def _summaries(self, features: Features, slate: Items) -> Floats:
+        """(n, 2 f) of slates shown in the situations of the log."""
+        found = []
+        for rows in reward_model.row_blocks(len(slate)):
+            design = reward_model.design_of(features, self.log.observation[rows], slate[rows], rows)[:, :, :-1]
+            found.append(np.concatenate([design.mean(axis=1), design.std(axis=1)], axis=1))
+        return np.concatenate(found).astype(np.float64)
 
     def _marginals(self, policy: Marginals, logging: Marginals) -> tuple[Floats, Floats]:
         """(n, k) each: the target's and the logging policy's."""

@@ -34,24 +34,35 @@ class TopOnly:
 
 
 @pytest.fixture(scope="module")
-def long_log(world):
-    return world.log(3000, seed=5, steps=STEPS)
-
-
-@pytest.mark.parametrize("estimator", WEIGHTED)
-def test_sessions_are_worth_their_slates_where_these_do_not_depend_on_each_other(world, long_log, estimator):
-    frame = evaluate(long_log, [world.target], seed=0, estimators=[estimator]).to_frame().set_index("objective")
+def valued(world, features):
+    """Both policies by all estimators of sessions: one click objective at a time, by policy and estimator."""
+    log = world.log(1500, seed=5, steps=STEPS)
+    policies = [world.target, world.behaviour]
+    frame = evaluate(log, policies, seed=0, features=features, estimators=list(PREFERRED_SESSION)).to_frame()
     assert set(frame["estimand"]) == {"session"}
-    for objective, value in zip(("click", "like"), world.truth(world.target), strict=True):
-        assert abs(frame.loc[objective, "value"] - STEPS * value) < 4 * frame.loc[objective, "se"]
+    return log, frame.query("objective == 'click'").set_index(["policy", "estimator"])
+
+
+@pytest.mark.parametrize("estimator", [name for name in PREFERRED_SESSION if name != "fqe"])
+def test_sessions_are_worth_their_slates_where_these_do_not_depend_on_each_other(world, valued, estimator):
+    row = valued[1].loc[("target", estimator)]
+    assert abs(row["value"] - STEPS * world.truth(world.target)[0]) < 4 * row["se"]
+
+
+def test_fitted_values_of_sessions_are_held_against_the_weights(world, valued):
+    fqe, corrected = (valued[1].loc[("target", name)] for name in ("fqe", "session-dr"))
+    assert fqe["low"] < STEPS * world.truth(world.target)[0] < fqe["high"]
+    assert fqe["low"] < corrected["value"] < fqe["high"]
+    assert fqe["verdict"] == "caution"
+    assert corrected["se"] < valued[1].loc[("target", "pdis"), "se"]
 
 
 @pytest.mark.parametrize("estimator", WEIGHTED)
-def test_the_logging_policy_gets_the_mean_return(world, tiny_log, estimator):
-    frame = evaluate(tiny_log, [world.behaviour], seed=0, estimators=[estimator]).to_frame().set_index("objective")
-    sessions = len(np.unique(tiny_log.user))
-    assert frame.loc["click", "value"] == pytest.approx(tiny_log.objectives[:, :, 0].sum() / sessions)
-    assert frame.loc["click", "ess"] == pytest.approx(sessions)
+def test_the_logging_policy_gets_the_mean_return(valued, estimator):
+    log, frame = valued
+    row, sessions = frame.loc[("behaviour", estimator)], len(np.unique(log.user))
+    assert row["value"] == pytest.approx(log.objectives[:, :, 0].sum() / sessions)
+    assert row["ess"] == pytest.approx(sessions)
 
 
 def test_single_actions_have_estimators_of_their_own(world, tiny_log, features):
