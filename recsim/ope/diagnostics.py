@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from recsim.ope.pareto import pareto_k
 from recsim.ope.terms import sum_by
 
 Floats = NDArray[np.float64]
@@ -25,7 +26,17 @@ SIGNIFICANT = 3.0  # standard errors between the mean weight and 1
 FAR_MISS = 0.1  # weighted error of the reward model, as a share of the estimate
 FEW_SESSIONS = 50
 FEW_REWARDED = 20
+HEAVY_TAIL = 0.7  # Pareto shape above which means converge too slowly to be of use (Vehtari et al. 2024, section 3.2)
+NO_MEAN = 1.0  # and above which weights with such a tail have no mean at all
+FEW_IN_TAIL = 25  # weights above the cutoff, without which no shape is fitted
+SEEN = 0.5  # weights of this part of the largest possible one in the log: heavy ones were met
+CAUTION_ABOVE_UNSEEN = 0.1  # of what the target policy shows, by chance not in the log
+REFUSE_ABOVE_UNSEEN = 0.15
+REFUSE_ABOVE_UNSUPPORTED = 0.05  # of what it shows, never possible in the log
+_RULE_OF_THREE = 3.0  # -ln 0.05: nothing was seen of what is expected less often than this, with 95 % confidence
+_ONE_SIDED = 1.645  # standard errors of a one-sided 95 % limit
 ESTIMATED = "the log's propensities are estimates of its policy, and no interval tells how far they are off."
+REMEDY = "Rely on a guaranteed interval (recsim.ope.sequences.off_policy or recsim.ope.bounds.maurer_pontil)."
 # With these, nominal 95 % intervals from 1,200 clustered logs of slates of 10 covered 93 to 94 % where the verdict was
 # trust, by every weighted estimator; 85 (rips) to 92 % where it was caution; 55 (sips) to 90 % (dr) where it was do not
 # use. A test repeats this.
@@ -45,6 +56,9 @@ class Overlap:
         mean: the mean weight, 1 in expectation if the logging policy could show all that the target policy shows.
         mean_se: its standard error, clustered by session.
         zero_share: the share of logged slates with weight 0, which the target policy would never show.
+        pareto_k: shape of the tail of the weights (`recsim.ope.pareto`); None where too few are in it.
+        possible: the largest weight that could occur (`recsim.ope.support`); None where it is not known.
+        unsupported: the share of what the target policy shows that could not be logged; None where it is not known.
     """
 
     n_slates: int
@@ -55,6 +69,30 @@ class Overlap:
     mean: float
     mean_se: float
     zero_share: float
+    pareto_k: float | None = None
+    possible: float | None = None
+    unsupported: float | None = None
+
+    @property
+    def zero_slates(self) -> int:
+        """Logged slates that the target policy would never show."""
+        return round(self.zero_share * self.n_slates)
+
+    @property
+    def unseen(self) -> float | None:
+        """An upper 95 % limit of what the target policy shows that has weights heavier than any in the log.
+
+        A slate of weight w is logged at least target / possible often, so that a share q of the target policy's slates
+        stays out of n logged ones with a chance of at most exp(-n q / possible). The mean of the weights that are there
+        is 1 - q but for its error, which is the better limit where it is small. None without `possible`, 0 where
+        weights of the size of the largest possible one were seen.
+        """
+        if self.possible is None:
+            return None
+        if self.largest >= SEEN * self.possible:
+            return 0.0
+        by_chance = _RULE_OF_THREE * self.possible / self.n_slates
+        return min(1.0, by_chance, max(0.0, 1.0 - self.mean) + _ONE_SIDED * self.mean_se)
 
     @property
     def z(self) -> float:
@@ -83,8 +121,22 @@ class Verdict:
     reason: str
 
 
-def overlap_of(weight: Floats, cluster: Integers, n_clusters: int) -> Overlap:
+def overlap_of(
+    weight: Floats,
+    cluster: Integers,
+    n_clusters: int,
+    *,
+    possible: float | None = None,
+    unsupported: float | None = None,
+) -> Overlap:
     """The overlap diagnostics of weights (n,) whose rows belong to clusters 0..n_clusters-1.
+
+    Args:
+        weight: of every row.
+        cluster: of every row.
+        n_clusters: how many.
+        possible: the largest weight that could occur, `recsim.ope.support.largest_weight` of the two policies.
+        unsupported: the share of the target's choices that could not be logged, the mean of `unsupported_mass` there.
 
     >>> overlap = overlap_of(np.array([1.0, 1.0, 2.0, 0.0]), np.array([0, 0, 1, 1]), 2)
     >>> round(overlap.ess, 3), overlap.largest_share, overlap.mean, overlap.zero_share  # 4^2 / 6, 2/4, 4/4, 1/4
@@ -105,6 +157,9 @@ def overlap_of(weight: Floats, cluster: Integers, n_clusters: int) -> Overlap:
         mean=scale * total / n,
         mean_se=scale * math.sqrt(correction * float(np.square(deviation).sum())) / n,
         zero_share=float((weight == 0).mean()),
+        pareto_k=pareto_k(scaled, FEW_IN_TAIL),
+        possible=possible,
+        unsupported=unsupported,
     )
 
 
@@ -190,6 +245,8 @@ def _problems(overlap: Overlap, undefined_draws: int) -> Iterable[tuple[Level, s
         yield "do not use", f"{share}: the estimate is that slate's luck."
     elif overlap.largest_share > CAUTION_ABOVE_SHARE:
         yield "caution", f"{share}: the estimate leans on it."
+    yield from _tail_problems(overlap)
+    yield from _support_problems(overlap)
     yield from _mean_problems(overlap)
     if undefined_draws:
         found = f"{undefined_draws} bootstrap draws had no slate that it could have shown"
@@ -198,6 +255,31 @@ def _problems(overlap: Overlap, undefined_draws: int) -> Iterable[tuple[Level, s
         yield (
             "caution",
             f"the log has {overlap.n_sessions} sessions; intervals from fewer than {FEW_SESSIONS} are too narrow.",
+        )
+
+
+def _tail_problems(overlap: Overlap) -> Iterable[tuple[Level, str]]:
+    if overlap.pareto_k is None or overlap.pareto_k <= HEAVY_TAIL or overlap.unseen == 0:
+        return  # a fitted tail speaks of weights beyond those seen, and there may be none
+    found = f"the largest weights have a heavy tail (Pareto k {overlap.pareto_k:.2f}, above {HEAVY_TAIL:g})"
+    if overlap.pareto_k > NO_MEAN:
+        yield "do not use", f"{found}: more data of the same kind would not settle the estimate. {REMEDY}"
+    else:
+        yield "caution", f"{found}: the interval may be too narrow."
+
+
+def _support_problems(overlap: Overlap) -> Iterable[tuple[Level, str]]:
+    if overlap.unsupported:
+        yield (
+            "do not use" if overlap.unsupported > REFUSE_ABOVE_UNSUPPORTED else "caution",
+            f"{overlap.unsupported:.1%} of what it would show had no chance to be logged; no weight can stand for it.",
+        )
+    unseen = overlap.unseen
+    if unseen is not None and unseen > CAUTION_ABOVE_UNSEEN:
+        yield (
+            "do not use" if unseen > REFUSE_ABOVE_UNSEEN else "caution",
+            f"weights of up to {overlap.possible:,.0f} are possible and none above {overlap.largest:,.1f} was seen: up "
+            f"to {unseen:.0%} of what it would show may be missing from the log. {REMEDY}",
         )
 
 
