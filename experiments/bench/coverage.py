@@ -230,9 +230,9 @@ class _Tally:
             low, high = (float(end[0]) for end in sequence.last)
             self._held[key].append(low <= truth <= high)
             self._widths[key].append(high - low)
-        low, high = _normal_at_looks(contribution, level)
-        self._held[name, "normal at every look"].append(bool(((low <= truth) & (truth <= high)).all()))
-        self._widths[name, "normal at every look"].append(float(high[-1] - low[-1]))
+        least, most = _normal_at_looks(contribution, level)
+        self._held[name, "normal at every look"].append(bool(((least <= truth) & (truth <= most)).all()))
+        self._widths[name, "normal at every look"].append(float(most[-1] - least[-1]))
 
 
 def terms_of(world: World, cells: Cells, logs: Logs) -> dict[str, Terms]:

@@ -276,10 +276,11 @@ def _support_problems(overlap: Overlap) -> Iterable[tuple[Level, str]]:
         )
     unseen = overlap.unseen
     if unseen is not None and unseen > CAUTION_ABOVE_UNSEEN:
+        size = f"up to {overlap.possible:,.0f}" if math.isfinite(overlap.possible or 0.0) else "any size"
         yield (
             "do not use" if unseen > REFUSE_ABOVE_UNSEEN else "caution",
-            f"weights of up to {overlap.possible:,.0f} are possible and none above {overlap.largest:,.1f} was seen: up "
-            f"to {unseen:.0%} of what it would show may be missing from the log. {REMEDY}",
+            f"weights of {size} are possible and none above {overlap.largest:,.1f} was seen: up to {unseen:.0%} of "
+            f"what it would show may be missing from the log. {REMEDY}",
         )
 
 

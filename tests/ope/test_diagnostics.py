@@ -83,12 +83,63 @@ def test_no_weight_at_all_and_huge_weights():
         ({"mean": 0.0, "ess": 0.0}, "do not use", r"never show any of the logged slates"),
         ({"n_sessions": 12}, "caution", r"the log has 12 sessions; intervals from fewer than 50 are too narrow"),
         ({"ess": 300.0, "mean": 0.5}, "do not use", r"average weight"),  # the worst problem decides
+        ({"pareto_k": 0.69}, "trust", r"no single slate"),
+        ({"pareto_k": 0.8}, "caution", r"heavy tail \(Pareto k 0.80, above 0.7\): the interval may be too narrow"),
+        ({"pareto_k": 1.2}, "do not use", r"more data of the same kind would not settle .* guaranteed interval"),
+        ({"pareto_k": 1.2, "possible": 12.0}, "trust", r"no single slate"),  # the tail ends where weights of 9 are
+        ({"possible": 20_000.0, "mean_se": 0.07}, "caution", r"weights of up to 20,000 are possible .* up to 12%"),
+        ({"possible": 20_000.0, "mean": 0.8, "mean_se": 0.07}, "do not use", r"none above 9.0 .* \(recsim.ope.seq"),
+        ({"possible": 20_000.0}, "trust", r"no single slate"),  # the mean weight leaves no room for them
+        ({"possible": 100.0, "mean_se": 0.2}, "trust", r"no single slate"),  # 10,000 slates would hold some
+        ({"unsupported": 0.0}, "trust", r"no single slate"),
+        ({"unsupported": 0.01}, "caution", r"1.0% of what it would show had no chance to be logged"),
+        ({"unsupported": 0.2}, "do not use", r"20.0% of what it would show had no chance to be logged"),
     ],
 )
 def test_verdicts(change, level, reason):
     verdict = verdict_of(replace(GOOD, **change))
     assert verdict.level == level
     assert re.search(reason, verdict.reason)
+
+
+def test_what_may_be_missing_from_the_log():
+    """A share q of weight w is logged q / w often: none of it in n slates has a chance of exp(-n q / w)."""
+    assert GOOD.unseen is None
+    assert replace(GOOD, possible=17.9).unseen == 0.0  # weights of half of that were seen
+    by_chance = replace(GOOD, possible=100.0, mean_se=1.0)
+    assert by_chance.unseen == pytest.approx(3 * 100 / 10_000)
+    assert math.exp(-10_000 * by_chance.unseen / 100.0) == pytest.approx(0.05, abs=1e-3)
+    by_mean = replace(GOOD, possible=math.inf, mean=0.9, mean_se=0.01)
+    assert by_mean.unseen == pytest.approx(0.1 + 1.645 * 0.01)
+    assert replace(GOOD, possible=math.inf, mean=0.1, mean_se=2.0).unseen == 1.0
+
+
+def test_what_is_missing_is_seldom_more_than_the_limit():
+    rng = np.random.default_rng(1)
+    for weight, share in ((50.0, 0.1), (400.0, 0.3)):
+        missing = []
+        for _ in range(400):
+            heavy = rng.random(1000) < share / weight
+            weights = np.where(heavy, weight, (1 - share) / (1 - share / weight) * rng.choice([0.5, 1.5], 1000))
+            overlap = overlap_of(weights, np.arange(1000), 1000, possible=weight)
+            missing.append(overlap.unseen is not None and (share if not heavy.any() else 0.0) > overlap.unseen)
+        assert np.mean(missing) <= 0.05
+
+
+def test_support_is_counted():
+    overlap = overlap_of(np.array([0.0, 0.0, 1.5]), np.arange(3), 3, possible=4.0, unsupported=0.25)
+    assert (overlap.zero_slates, overlap.possible, overlap.unsupported) == (2, 4.0, 0.25)
+    assert overlap.pareto_k is None
+
+
+def test_the_shape_of_the_tail():
+    rng = np.random.default_rng(2)
+    heavy = overlap_of(rng.random(20_000) ** -1.3, np.arange(20_000), 20_000)
+    light = overlap_of(rng.random(20_000) ** -0.2, np.arange(20_000), 20_000)
+    assert heavy.pareto_k is not None
+    assert light.pareto_k is not None
+    assert heavy.pareto_k > 1.0
+    assert light.pareto_k < 0.5
 
 
 def test_verdicts_on_draws_and_rewards():
