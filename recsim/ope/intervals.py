@@ -10,17 +10,25 @@ Source: Efron and Tibshirani 1993, "An introduction to the bootstrap", chapter 1
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from recsim.jit import dot, kernel
+from recsim.jit import dot, inline_kernel, kernel
 from recsim.ope.terms import Terms, value_of_columns
+from recsim.streams import Moments, Streams, block_of, purpose_key, word_of
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+# Chances of at most 0, 1, 2, ... events of a Poisson variable of mean 1, as 64-bit fractions.
+_POISSON = tuple(
+    np.uint64(min(round(2.0**64 * math.exp(-1) * sum(1 / math.factorial(j) for j in range(most + 1))), 2**64 - 1))
+    for most in range(18)
+)
+_USUAL = 4
 _CLUSTERS_AT_ONCE = 2048  # so many values of a column stay in the processor's cache
 
 
@@ -67,12 +75,35 @@ class Resamples:
                 f"the log has {n_clusters} session(s); a bootstrap needs at least 2, and 50 to be of use. "
                 "Collect more sessions."
             )
-        if n_boot < 2:
-            raise ValueError(f"n_boot is {n_boot}; a bootstrap needs at least 2 draws. Use 200 or more.")
+        _refuse_few_draws(n_boot)
         generator = np.random.Generator(np.random.Philox(seed))
         counts = np.zeros((n_boot, n_clusters), np.uint32)
         for row in counts:
             _count(generator.integers(0, n_clusters, n_clusters), row)
+        return cls(counts)
+
+    @classmethod
+    def poisson(cls, user: ArrayLike, session: ArrayLike, n_boot: int, seed: int) -> Resamples:
+        """Every session drawn as often as a Poisson variable of mean 1 says, independently of all others.
+
+        A session's counts are a pure function of (seed, user, session, draw): parts of a log, however it was cut and
+        wherever they are counted, add up to what the whole log gives. The draws differ in size, about the number of
+        sessions; estimates, which are ratios, take that into account.
+
+        Source: Chamandy, Muralidharan, Najmi and Naidu 2012, "Estimating uncertainty for massive data streams",
+        section 4; Hanley and MacGibbon 2006.
+
+        Raises:
+            ValueError: with fewer than 2 draws, or if a number is below 0.
+
+        >>> whole, part = Resamples.poisson([0, 1, 2], 0, 3, seed=1), Resamples.poisson([1], 0, 3, seed=1)
+        >>> bool((whole.counts[:, 1:2] == part.counts).all())
+        True
+        """
+        _refuse_few_draws(n_boot)
+        streams = Streams.of(seed, user, session)
+        counts = np.empty((n_boot, len(streams)), np.uint32)
+        _draw_poisson(streams.moments, purpose_key("bootstrap"), counts)
         return cls(counts)
 
     @classmethod
@@ -132,6 +163,28 @@ def draws_of(terms: Terms, resamples: Resamples) -> Floats:
 
 
 @kernel
+def _draw_poisson(moments: Moments, purpose: np.uint64, counts: NDArray[np.uint32]) -> None:
+    """Fill counts (b, sessions): draw j of a session is lane j of its stream."""
+    for block in range((len(counts) + 3) // 4):
+        for row in range(counts.shape[1]):
+            words = block_of(moments, row, purpose, block)
+            for lane in range(min(4, len(counts) - 4 * block)):
+                counts[4 * block + lane, row] = _poisson(word_of(words, np.uint64(lane)))
+
+
+@inline_kernel
+def _poisson(word: np.uint64) -> np.uint32:
+    """How many of the ascending bounds `word` reaches; the first few without a branch, as almost always suffices."""
+    count = np.uint32(0)
+    for bound in range(_USUAL):
+        count += np.uint32(word >= _POISSON[bound])
+    if count == _USUAL:
+        while count < len(_POISSON) and word >= _POISSON[count]:
+            count += np.uint32(1)
+    return count
+
+
+@kernel
 def _count(drawn: Integers, counts: NDArray[np.uint32]) -> None:
     """Add to counts how often each cluster is in drawn."""
     for cluster in drawn:
@@ -154,9 +207,8 @@ def _add_drawn(counts: NDArray[np.uint32], columns: Floats, block: Floats, out: 
                 out[draw, column] += dot(block, columns[column][start : start + size], 0, size)
 
 
-def _interval(value: Floats, influence: Floats, draws: Floats, level: float) -> Interval:
-    n_clusters = len(influence)
-    se = np.sqrt(n_clusters / (n_clusters - 1) * np.square(influence).sum(axis=0))
+def percentile_interval(value: Floats, se: Floats, draws: Floats, level: float) -> Interval:
+    """An estimate (o,) with the percentiles of its draws (b, o), of which those that are not finite are left out."""
     defined = np.isfinite(draws).all(axis=1)
     low = high = np.full(value.shape, np.nan)
     if defined.any():
@@ -164,9 +216,25 @@ def _interval(value: Floats, influence: Floats, draws: Floats, level: float) -> 
     return Interval(value, se, low, high, level, int((~defined).sum()))
 
 
-def _check(terms: Terms, resamples: Resamples, level: float) -> None:
+def refuse_level(level: float) -> None:
+    """Raise ValueError if `level` is no probability."""
     if not 0 < level < 1:
         raise ValueError(f"level is {level}; an interval's level is a probability between 0 and 1, such as 0.95.")
+
+
+def _interval(value: Floats, influence: Floats, draws: Floats, level: float) -> Interval:
+    n_clusters = len(influence)
+    se = np.sqrt(n_clusters / (n_clusters - 1) * np.square(influence).sum(axis=0))
+    return percentile_interval(value, se, draws, level)
+
+
+def _refuse_few_draws(n_boot: int) -> None:
+    if n_boot < 2:
+        raise ValueError(f"n_boot is {n_boot}; a bootstrap needs at least 2 draws. Use 200 or more.")
+
+
+def _check(terms: Terms, resamples: Resamples, level: float) -> None:
+    refuse_level(level)
     if len(terms) != resamples.counts.shape[1]:
         raise ValueError(
             f"the terms have {len(terms):,} rows but the resamples are of {resamples.counts.shape[1]:,} clusters; "
