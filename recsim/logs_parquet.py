@@ -13,6 +13,7 @@ Columns:
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -40,13 +41,18 @@ _PROPENSITIES = ("exact", "estimated")
 _SEVERAL: dict[str, Any] = {"objectives": str, "weights": (int, float)}
 
 
-def write(log: Log, path: Path) -> None:
-    """Write `log` to `path` under a temporary name, then rename."""
+def write(log: Log, path: Path, more: Mapping[str, NDArray[Any]] | None = None) -> None:
+    """Write `log` to `path` under a temporary name, then rename; with `more` columns (n, k) by name."""
     columns: dict[str, pa.Array] = {name: pa.array(getattr(log, name)) for name in ("user", "session", "step")}
-    columns |= {name: _to_lists(getattr(log, name)) for name in _LISTS}
-    columns |= {_objective(name): _to_lists(log.objectives[:, :, i]) for i, name in enumerate(log.info.objectives)}
+    columns |= {name: to_lists(getattr(log, name)) for name in _LISTS}
+    columns |= {objective_column(name): to_lists(log.objectives[:, :, i]) for i, name in enumerate(log.info.objectives)}
     columns["log_prob"] = pa.array(log.log_prob)
-    table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(asdict(log.info)).encode()})
+    write_columns(columns | {name: to_lists(values) for name, values in (more or {}).items()}, log.info, path)
+
+
+def write_columns(columns: Mapping[str, pa.Array], info: LogInfo, path: Path) -> None:
+    """Write columns, not necessarily all of a log, with what holds for it."""
+    table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(asdict(info)).encode()})
     write_whole(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 
@@ -58,20 +64,25 @@ def read(path: Path) -> Log:
         table = pq.read_table(path)
     except pa.ArrowInvalid as error:
         raise ValueError(f"{path} is not a Parquet file ({error}); `recsim collect` writes one.") from error
-    info = _info(table, path)
-    arrays: dict[str, NDArray[Any]] = {name: _numbers(table, name, path) for name in ("user", "session", "step")}
+    info = info_of(table.schema, path)
+    arrays: dict[str, NDArray[Any]] = {name: numbers(table, name, path) for name in ("user", "session", "step")}
     for name in _LISTS:
         width = None if name == "observation" else info.slate_size
-        arrays[name] = _from_lists(table, name, path, width)
-    parts = [_from_lists(table, _objective(name), path, info.slate_size) for name in info.objectives]
+        arrays[name] = lists(table, name, path, width)
+    parts = [lists(table, objective_column(name), path, info.slate_size) for name in info.objectives]
     arrays["objectives"] = np.stack(parts, axis=2)
     log = Log(info, **arrays)
-    _check_joint(log, _numbers(table, "log_prob", path), path)
+    _check_joint(log, numbers(table, "log_prob", path), path)
     return log
 
 
-def _info(table: pa.Table, path: Path) -> LogInfo:
-    text = (table.schema.metadata or {}).get(_KEY)
+def info_of(schema: pa.Schema, path: Path) -> LogInfo:
+    """What the file at `path` says of its log.
+
+    Raises:
+        ValueError: if it says nothing, or something that cannot be.
+    """
+    text = (schema.metadata or {}).get(_KEY)
     if text is None:
         raise ValueError(f"{path} is a Parquet file but no recsim log: its metadata has no {_KEY.decode()!r} entry.")
     place = f"{path}: the metadata entry {_KEY.decode()!r}"
@@ -117,38 +128,32 @@ def _check_joint(log: Log, joint: NDArray[np.float64], path: Path) -> None:
         )
 
 
-def _objective(name: str) -> str:
+def objective_column(name: str) -> str:
+    """The name of the column of an objective."""
     return f"objective_{name}"
 
 
-def _to_lists(values: NDArray[Any]) -> pa.Array:
+def to_lists(values: NDArray[Any]) -> pa.Array:
+    """`values` (n, k) as a column of n lists."""
     return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])
 
 
-def _column(table: pa.Table, name: str, path: Path) -> pa.Array:
-    if name not in table.column_names:
-        raise ValueError(f"{path} has no column {name!r}; a log has {', '.join(table.column_names)} and {name}.")
-    column = table.column(name).combine_chunks()
-    if column.null_count:
-        row = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
-        raise ValueError(f"row {row:,} of {path}: {name} is missing; every row needs every column.")
-    return column
+def numbers(table: pa.Table, name: str, path: Path, start: int = 0) -> NDArray[Any]:
+    """The column of numbers `name` of `table`, whose first row is row `start` of the file at `path`.
+
+    Raises:
+        ValueError: if it is not there, holds something else, or a value is missing.
+    """
+    return _array(_column(table, name, path, start), name, path)
 
 
-def _numbers(table: pa.Table, name: str, path: Path) -> NDArray[Any]:
-    return _array(_column(table, name, path), name, path)
+def lists(table: pa.Table, name: str, path: Path, width: int | None, start: int = 0) -> NDArray[Any]:
+    """(n, k) the column of lists of equal length `name`, of length `width` if that is known.
 
-
-def _array(values: pa.Array, name: str, path: Path) -> NDArray[Any]:
-    wanted, fits, kind = _KINDS.get(name, _REAL)
-    if not fits(values.type):
-        raise ValueError(f"{path}: column {name!r} holds {values.type}; {wanted} are needed. Write it in that type.")
-    found: NDArray[Any] = values.to_numpy(zero_copy_only=False).astype(kind, copy=False)
-    return found
-
-
-def _from_lists(table: pa.Table, name: str, path: Path, width: int | None) -> NDArray[Any]:
-    column = _column(table, name, path)
+    Raises:
+        ValueError: as of `numbers`.
+    """
+    column = _column(table, name, path, start)
     if not pa.types.is_fixed_size_list(column.type):
         raise ValueError(f"{path}: column {name!r} holds {column.type}, not lists of one fixed length.")
     if width is not None and column.type.list_size != width:
@@ -158,6 +163,24 @@ def _from_lists(table: pa.Table, name: str, path: Path, width: int | None) -> ND
         first = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
         row, position = divmod(first, column.type.list_size)
         raise ValueError(
-            f"row {row:,}, position {position} of {path}: {name} is missing; every position needs a value."
+            f"row {start + row:,}, position {position} of {path}: {name} is missing; every position needs a value."
         )
     return _array(values, name, path).reshape(len(column), column.type.list_size)
+
+
+def _column(table: pa.Table, name: str, path: Path, start: int) -> pa.Array:
+    if name not in table.column_names:
+        raise ValueError(f"{path} has no column {name!r}; a log has {', '.join(table.column_names)} and {name}.")
+    column = table.column(name).combine_chunks()
+    if column.null_count:
+        row = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+        raise ValueError(f"row {start + row:,} of {path}: {name} is missing; every row needs every column.")
+    return column
+
+
+def _array(values: pa.Array, name: str, path: Path) -> NDArray[Any]:
+    wanted, fits, kind = _KINDS.get(name, _REAL)
+    if not fits(values.type):
+        raise ValueError(f"{path}: column {name!r} holds {values.type}; {wanted} are needed. Write it in that type.")
+    found: NDArray[Any] = values.to_numpy(zero_copy_only=False).astype(kind, copy=False)
+    return found
