@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from recsim.ope.estimators import chosen, default
 from recsim.ope.evidence import Evidence
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from recsim.policy import Policy
 
 Progress = Callable[[int, int, str], None]
+
+
+class Named(Protocol):
+    """What has a name."""
+
+    @property
+    def name(self) -> str: ...
 
 
 def evaluate(
@@ -62,7 +69,7 @@ def evaluate(
             and remedy. If an estimator that was asked for cannot be used on this log.
         TypeError: if an array of the log does not hold numbers.
     """
-    names = _names(policies)
+    names = names_of(policies)
     inputs = inputs_of(log)
     wanted = chosen(default(inputs) if estimators is None else estimators)
     resamples = Resamples.draw(inputs.n_clusters, n_boot, sub_seed(seed, "bootstrap"))
@@ -115,7 +122,12 @@ class _Ticker:
             self._progress(self._done, self._total, what)
 
 
-def _names(policies: Sequence[Policy]) -> list[str]:
+def names_of(policies: Sequence[Named]) -> list[str]:
+    """The names of policies.
+
+    Raises:
+        ValueError: if there are none, or two have the same.
+    """
     names = [policy.name for policy in policies]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -80,15 +80,7 @@ class Judged:
         else:
             weighed = self._weighed(estimator.weighting)
             self.intervals[name] = interval
-            self.verdicts[name] = [
-                verdict_of(
-                    overlap,
-                    undefined_draws=interval.undefined,
-                    rewarded_sessions=int(count),
-                    estimated=self.case.inputs.estimated,
-                )
-                for overlap, count in zip(weighed.overlaps, weighed.rewarded, strict=True)
-            ]
+            self.verdicts[name] = verdicts_of(weighed, interval, estimated=self.case.inputs.estimated)
         self.terms[name] = terms
 
     def _modelled(self, estimator: Estimator, terms: Terms, interval: Interval) -> tuple[Interval, list[Verdict]]:
@@ -96,14 +88,7 @@ class Judged:
         corrected = ESTIMATORS[estimator.corrected_by]
         assert corrected.weighting is not None
         miss, miss_se = _miss(terms, self._clustered(corrected))
-        interval = _widened(interval, np.abs(miss) + float(ndtri((1 + interval.level) / 2)) * miss_se)
-        scale = np.where(terms.value == 0, 1.0, np.abs(terms.value))
-        overlaps = self._weighed(corrected.weighting).overlaps
-        verdicts = [
-            model_verdict(overlap, float(share), float(error))
-            for overlap, share, error in zip(overlaps, miss / scale, miss_se / scale, strict=True)
-        ]
-        return interval, verdicts
+        return modelled(interval, miss, miss_se, self._weighed(corrected.weighting))
 
     def _clustered(self, estimator: Estimator) -> Terms:
         inputs = self.case.inputs
@@ -121,6 +106,31 @@ class Judged:
     @cached_property
     def _rows(self) -> dict[str, Terms]:
         return {}
+
+
+def verdicts_of(weighed: Weighed, interval: Interval, *, estimated: bool) -> list[Verdict]:
+    """The verdict on every objective of an estimate by weights."""
+    return [
+        verdict_of(overlap, undefined_draws=interval.undefined, rewarded_sessions=int(count), estimated=estimated)
+        for overlap, count in zip(weighed.overlaps, weighed.rewarded, strict=True)
+    ]
+
+
+def modelled(interval: Interval, miss: Floats, miss_se: Floats, weighed: Weighed) -> tuple[Interval, list[Verdict]]:
+    """The interval of a model alone, widened by its weighted error on the log, and the verdict on every objective.
+
+    Args:
+        interval: of the model's estimate.
+        miss: (o,) the estimate less the one that weights correct.
+        miss_se: (o,) its standard error.
+        weighed: the weights of the corrected estimate.
+    """
+    scale = np.where(interval.value == 0, 1.0, np.abs(interval.value))
+    verdicts = [
+        model_verdict(overlap, float(share), float(error))
+        for overlap, share, error in zip(weighed.overlaps, miss / scale, miss_se / scale, strict=True)
+    ]
+    return _widened(interval, np.abs(miss) + float(ndtri((1 + interval.level) / 2)) * miss_se), verdicts
 
 
 def _miss(terms: Terms, corrected: Terms) -> tuple[Floats, Floats]:

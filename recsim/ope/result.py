@@ -143,14 +143,16 @@ class Evaluation:
         Raises:
             ValueError: if a policy or the estimator was not evaluated, or it is `dm`.
         """
-        parts = [self._terms_of(name, estimator) for name in (policy, baseline)]
+        for name in (policy, baseline):
+            self._refuse_unknown(name, estimator)
         corrected = ESTIMATORS[estimator].corrected_by
         if corrected:
             raise ValueError(
                 f"the difference of two {estimator} estimates has no honest interval: the model may err differently on "
                 f"the two policies. Choose {corrected}."
             )
-        return difference(parts[0], parts[1], self.resamples, self.level if level is None else level)
+        keys = (policy, estimator), (baseline, estimator)
+        return self._difference(*keys, self.level if level is None else level)
 
     def leads(self) -> list[Lead]:
         """How far the policy of the highest usable reward is ahead of each other usable one; empty with fewer than 2.
@@ -202,14 +204,17 @@ class Evaluation:
         own = [e for e in self.estimates if (e.estimator, e.objective) == (estimator, objective)]
         return [e.policy for e in sorted(own, key=lambda e: -e.value) if e.verdict != "do not use"]
 
-    def _terms_of(self, policy: str, estimator: str) -> Terms:
-        if (policy, estimator) not in self.terms:
-            known = [sorted({key[part] for key in self.terms}) for part in (0, 1)]
+    def _difference(self, key: tuple[str, str], baseline: tuple[str, str], level: float) -> Interval:
+        return difference(self.terms[key], self.terms[baseline], self.resamples, level)
+
+    def _refuse_unknown(self, policy: str, estimator: str) -> None:
+        known = {(estimate.policy, estimate.estimator) for estimate in self.estimates}
+        if (policy, estimator) not in known:
+            policies, estimators = (sorted({key[part] for key in known}) for part in (0, 1))
             raise ValueError(
                 f"policy {policy!r} with estimator {estimator!r} was not evaluated; "
-                f"choose from policies {', '.join(known[0])} and estimators {', '.join(known[1])}."
+                f"choose from policies {', '.join(policies)} and estimators {', '.join(estimators)}."
             )
-        return self.terms[policy, estimator]
 
 
 def estimates_of(

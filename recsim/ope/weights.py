@@ -72,7 +72,11 @@ class Weighed:
 
 def shares(earned: Floats) -> Floats:
     """(g, o) the part of each objective that accrues at each position or step, of `earned` (rows, g, o)."""
-    size = np.abs(earned).mean(axis=0)
+    return shares_of(np.abs(earned).mean(axis=0))
+
+
+def shares_of(size: Floats) -> Floats:
+    """(g, o) the same from the mean size, or the sum of the sizes, of each objective at each part."""
     total = size.sum(axis=0)
     return np.where(total > 0, size / np.where(total > 0, total, 1.0), 1.0 / len(size))
 
@@ -81,16 +85,25 @@ def detail(case: Case) -> dict[str, Any]:
     """For tables and figures: overlap of each position, and the histogram of the slates' weights on a log scale."""
     cluster, n = case.inputs.cluster, case.inputs.n_clusters
     positions = [overlap_of(column, cluster, n) for column in case.prefix.T]
-    whole = case.prefix[:, -1]
-    seen = whole[whole > 0]
-    counts, _ = np.histogram(np.clip(np.log10(seen), EDGES[0], EDGES[-1]), EDGES)
+    return detail_of(positions, histogram(case.prefix[:, -1]), int((case.prefix[:, -1] == 0).sum()))
+
+
+def histogram(weight: Floats) -> Integers:
+    """How many weights lie between two neighbours of `EDGES`, those beyond the ends at the ends; zeros do not count."""
+    seen = np.log10(weight[weight > 0])
+    counts: Integers = np.histogram(np.clip(seen, EDGES[0], EDGES[-1]), EDGES)[0]
+    return counts
+
+
+def detail_of(positions: list[Overlap], counts: Integers, zero: int) -> dict[str, Any]:
+    """`detail` from the overlap of each position, the histogram of the slates' weights and how many of them are 0."""
     return {
         "positions": [
             {"position": place, "ess": o.ess, "mean": o.mean, "largest": o.largest, "zero_share": o.zero_share}
             for place, o in enumerate(positions)
         ],
         "histogram": {"low": float(EDGES[0]), "high": float(EDGES[-1]), "counts": counts.tolist()},
-        "zero": int((whole == 0).sum()),
+        "zero": zero,
     }
 
 
