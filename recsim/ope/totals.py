@@ -136,14 +136,16 @@ def spread(products: Floats, slope: Floats, n: int) -> Floats:
     """
     squares = np.einsum("ao,ab,bo->o", slope, products, slope)
     correction = n / (n - 1) if n > 1 else np.nan
-    return np.sqrt(correction * np.maximum(squares, 0.0))
+    root: Floats = np.sqrt(correction * np.maximum(squares, 0.0))
+    return root
 
 
 def products_of(columns: Floats) -> Floats:
     """(c, c) sums over rows of the products of two columns of (n, c); a BLAS product depends on the threads."""
     out = np.zeros((columns.shape[1], columns.shape[1]))
     _add_products(np.ascontiguousarray(columns.T), out)
-    return np.triu(out) + np.triu(out, 1).T
+    both: Floats = np.triu(out) + np.triu(out, 1).T
+    return both
 
 
 @kernel
