@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recsim.ope import evaluate
 from recsim.open_bandit import COLUMNS, USER_FEATURES, read_item_context, read_open_bandit
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
@@ -137,3 +138,56 @@ def test_the_sample_has_the_known_statistics(policy, campaign):
     by_position = table.groupby("position")["click"].mean()
     for position, rate in expected["ctr_by_position"].items():
         assert by_position[int(position)] == pytest.approx(rate, rel=1e-12)
+
+
+def judged(policy: str, campaign: str, targets: object, columns: dict = COLUMNS) -> pd.DataFrame:
+    table = read_open_bandit(SAMPLE, policy, campaign)
+    frame = evaluate(table, policy=targets, columns=columns).to_frame()
+    return frame[frame["objective"] == "reward"].set_index(["policy", "estimator"])
+
+
+@needs_sample
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("campaign", "ess", "ips", "snips", "verdict"),
+    [
+        ("men", 656, 0.003008626327256482, 0.003189423162277403, "trust"),
+        ("women", 2, 0.00743757754192316, 0.0023730461434477677, "do not use"),
+    ],
+)
+def test_random_judged_from_bts(campaign, ess, ips, snips, verdict):
+    """The values are (w * click).mean() and its ratio to w.mean() by pandas, w = 1 / items / propensity."""
+    found = judged("bts", campaign, {"random": 1 / len(read_item_context(SAMPLE, "bts", campaign))}).loc["random"]
+    assert found.loc["ips", "value"] == pytest.approx(ips, rel=1e-12)
+    assert found.loc["snips", "value"] == pytest.approx(snips, rel=1e-12)
+    for estimator in ("ips", "snips", "dr"):
+        assert round(found.loc[estimator, "ess"]) == ess
+        assert found.loc[estimator, "verdict"] == verdict
+    if verdict == "do not use":
+        assert set(found["verdict"]) == {"do not use"}
+        assert found.loc["ips", "reason"].startswith("effective sample size 2.1 of 10,000 logged slates, fewer than 50")
+
+
+@needs_sample
+@pytest.mark.slow
+@pytest.mark.parametrize("campaign", ["men", "women"])
+def test_bts_judged_from_random_agrees_with_its_own_log(campaign):
+    bts = read_open_bandit(SAMPLE, "bts", campaign)
+    shares = pd.crosstab(bts["position"], bts["item_id"], normalize="index")
+    found = judged("random", campaign, {"bts": lambda table: shares.loc[table["position"]]}).loc["bts"]
+    rate = bts["click"].mean()
+    for estimator in ("ips", "snips", "dr"):
+        row = found.loc[estimator]
+        assert row["verdict"] == "trust"
+        assert abs(row["value"] - rate) < 2 * np.hypot(row["se"], np.sqrt(rate * (1 - rate) / len(bts)))
+
+
+@needs_sample
+@pytest.mark.slow
+def test_estimated_propensities_miss_what_changed_over_time():
+    """BTS changed during the week: its mean frequencies look harmless (ESS 1,654), and are not what was in force."""
+    columns = {key: value for key, value in COLUMNS.items() if key not in ("propensity", "context")}
+    found = judged("bts", "women", {"random": 1 / 46}, columns).loc[("random", "ips")]
+    assert round(found["ess"]) == 1654
+    assert found["verdict"] == "caution"
+    assert found["reason"].startswith("the log's propensities are estimates of its policy")
