@@ -73,4 +73,5 @@ def evaluate(log: Any, *policies: Any, **options: Any) -> Evaluation:
     """
     if isinstance(log, pd.DataFrame):
         return evaluate_table(log, *policies, **options)
-    return evaluate_log(log, *policies, **options)
+    found: Evaluation = evaluate_log(log, *policies, **options)
+    return found

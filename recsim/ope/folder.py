@@ -12,14 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim.ope.case import Case
-from recsim.ope.estimators import DEFAULT, ESTIMATORS, POSITIONS, WHOLE, chosen
+from recsim.ope.diagnostics import Verdict
+from recsim.ope.estimators import ESTIMATORS, SLATES, chosen
 from recsim.ope.evaluate import Progress, names_of
 from recsim.ope.inputs import TOTAL, Inputs
 from recsim.ope.intervals import Interval, Resamples, refuse_level
 from recsim.ope.judged import Judged, modelled, verdicts_of
 from recsim.ope.parts import Key, parts_of
 from recsim.ope.plan import Plan, Survey, TargetColumns, survey
-from recsim.ope.result import Evaluation
+from recsim.ope.power import Power
+from recsim.ope.result import Evaluation, Lead
+from recsim.ope.slate_estimators import POSITIONS, WHOLE
 from recsim.ope.sums import Sums, sums_of
 from recsim.ope.totals import Totals
 from recsim.ope.weights import Weighed, detail_of, shares_of
@@ -46,6 +49,10 @@ class FolderEvaluation(Evaluation):
 
     def _difference(self, key: tuple[str, str], baseline: tuple[str, str], level: float) -> Interval:
         return self.totals.difference(key, baseline, level)
+
+    def _power(self, lead: Lead, verdicts: dict[str, Verdict]) -> Power:
+        doubt = next((verdict.reason for verdict in verdicts.values() if verdict.level == "do not use"), "")
+        return Power(lead.mean, lead.se * self.n_sessions**0.5, self.n_sessions, self.level, 0.8, doubt)
 
 
 def evaluate_folder(
@@ -145,7 +152,7 @@ def _judged(policy: str, sums: Sums, plan: Plan, level: float) -> Judged:
         WHOLE.name: Weighed(weights.whole.overlaps(), weights.whole.rewarded),
         POSITIONS.name: Weighed(weights.positions.overlaps()[:o], weights.positions.rewarded),
     }
-    left_out = {key: _NO_MODEL for key in DEFAULT if key not in plan.estimators[policy]}
+    left_out = {key: _NO_MODEL for key in SLATES if key not in plan.estimators[policy]}
     judged = Judged(_no_rows(plan), {}, {}, {}, weighed, left_out)
     for key in plan.estimators[policy]:
         interval, estimator = sums.totals.interval((policy, key), level), ESTIMATORS[key]
@@ -175,11 +182,11 @@ def _chosen(target: Policy | TargetColumns, estimators: Sequence[str] | None) ->
     """The names of the estimators that are wanted and possible."""
     modelled = isinstance(target, TargetColumns) and bool(target.model_logged)
     if estimators is None:
-        return tuple(key for key in DEFAULT if modelled or not ESTIMATORS[key].needs)
+        return tuple(key for key in SLATES if modelled or not ESTIMATORS[key].needs)
     for one in chosen(estimators):
-        if one.name not in DEFAULT:
+        if one.name not in SLATES:
             raise ValueError(
-                f"estimator {one.name!r} needs a whole log at once; choose from {', '.join(DEFAULT)} for a folder."
+                f"estimator {one.name!r} needs a whole log at once; choose from {', '.join(SLATES)} for a folder."
             )
         if one.needs and not modelled:
             raise ValueError(f"estimator {one.name!r} cannot be used for policy {target.name!r}: it {_NO_MODEL}")

@@ -13,7 +13,7 @@ from recsim.ope.diagnostics import Level, Overlap, Verdict
 from recsim.ope.estimator import Estimand, Estimator
 from recsim.ope.estimators import ESTIMATORS, PREFERRED
 from recsim.ope.intervals import Interval, Resamples, difference
-from recsim.ope.power import power_of
+from recsim.ope.power import Power, power_of
 from recsim.ope.power import sentence as power_sentence
 from recsim.ope.terms import Terms
 
@@ -188,7 +188,7 @@ class Evaluation:
             for e in self.estimates
             if e.policy in names and (e.estimator, e.objective) == (lead.estimator, lead.objective)
         }
-        found = power_of(*(self._terms_of(name, lead.estimator) for name in names), level=self.level, verdicts=verdicts)
+        found = self._power(lead, verdicts)
         return {
             "policy": lead.policy,
             "against": lead.against,
@@ -198,6 +198,10 @@ class Evaluation:
             "detectable": found.detectable,
             "sentence": power_sentence(found, *names),
         }
+
+    def _power(self, lead: Lead, verdicts: dict[str, Verdict]) -> Power:
+        terms = (self.terms[name, lead.estimator] for name in (lead.policy, lead.against))
+        return power_of(*terms, level=self.level, verdicts=verdicts)
 
     def _usable(self, estimator: str, objective: str) -> list[str]:
         """Policies with a usable estimate, the highest first."""

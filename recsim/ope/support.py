@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from recsim.policy import check_size, finite_scores
+from recsim.policy import finite_scores
+from recsim.slates import check_size
 
 Floats = NDArray[np.float64]
 

@@ -103,8 +103,8 @@ def _refuse_unordered(wanted: Sequence[Estimator], named: Named) -> None:
     for one in wanted:
         if one.estimand == "session" and not (named.session and named.time):
             raise ValueError(
-                f"estimator {one.name!r} values whole sessions, whose rows must be known and in order; name the columns "
-                "`session` and `time`."
+                f"estimator {one.name!r} values whole sessions, whose rows must be known and in order; "
+                "name the columns `session` and `time`."
             )
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from recsim.ope import Resamples
 from recsim.ope.case import Case
-from recsim.ope.estimators import DEFAULT, chosen
+from recsim.ope.estimators import SLATES, chosen
 from recsim.ope.evaluate import evaluation_of
 from recsim.ope.folder import TargetColumns, evaluate_folder
 from recsim.ope.inputs import inputs_of
@@ -62,7 +62,7 @@ def whole(tiny_log, columns):
     for name in ("near", "far"):
         model = (stack("q_logged"), stack(f"q_{name}"))
         case = Case(inputs, columns[f"{name}_log_prob"], {"model": lambda model=model: model})
-        judged[name] = Judged.of(case, chosen(DEFAULT), resamples, 0.9)
+        judged[name] = Judged.of(case, chosen(SLATES), resamples, 0.9)
     return evaluation_of(judged, resamples, 0.9, SEED)
 
 
