@@ -36,7 +36,7 @@ def cluster_weight(cluster: ArrayLike, action: ArrayLike, target_table: ArrayLik
     Raises:
         ValueError: if a table is none of probabilities, an array does not fit, or a logged cluster had probability 0.
     """
-    target, logged = _tables(target_table, logged_table)
+    target, logged = table_pair(target_table, logged_table)
     n_items = target.shape[1]
     codes = cluster_codes(cluster, n_items)
     own = codes[code_array(action, n_items, "action")]
@@ -67,7 +67,7 @@ def embedding_weight(
     >>> weight.tolist()  # 0.5 / (0.5 * 0.5 + 0.5 * 0.5)
     [1.0]
     """
-    target, logged = _tables(target_table, logged_table)
+    target, logged = table_pair(target_table, logged_table)
     values = np.asarray(embedding)
     values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or values.shape[1] != len(chance):
@@ -118,7 +118,7 @@ def fitted_weight(
         ValueError: if an array does not fit, the target can do what the log cannot, or the classifier leaves a row no
             item that could have been shown.
     """
-    target, logged = _tables(target_table, logged_table)
+    target, logged = table_pair(target_table, logged_table)
     codes = code_array(action, target.shape[1], "action")
     inputs = np.concatenate(
         [input_array(embedding, "embedding"), *([] if context is None else [input_array(context, "context")])], axis=1
@@ -142,6 +142,18 @@ def fitted_weight(
             )
         out[rows] = (found * weight[rows]).sum(axis=1) / total
     return out
+
+
+def table_pair(target_table: ArrayLike, logged_table: ArrayLike) -> tuple[Floats, Floats]:
+    """Both tables of probabilities, of the same shape (n, m), or ValueError."""
+    target = probability_table(target_table, "target_table")
+    logged = probability_table(logged_table, "logged_table")
+    if target.shape != logged.shape:
+        raise ValueError(
+            f"logged_table has shape {logged.shape} but target_table has shape {target.shape}; "
+            "both need one row per logged action and one column per item."
+        )
+    return target, logged
 
 
 def cluster_codes(cluster: ArrayLike, n_items: int) -> Integers:
@@ -184,17 +196,6 @@ def _item_weight(target: Floats, logged: Floats) -> Floats:
             "Use embedding_weight with known p(e | a)."
         )
     return np.divide(target, logged, out=np.zeros_like(target), where=logged > 0)
-
-
-def _tables(target_table: ArrayLike, logged_table: ArrayLike) -> tuple[Floats, Floats]:
-    target = probability_table(target_table, "target_table")
-    logged = probability_table(logged_table, "logged_table")
-    if target.shape != logged.shape:
-        raise ValueError(
-            f"logged_table has shape {logged.shape} but target_table has shape {target.shape}; "
-            "both need one row per logged action and one column per item."
-        )
-    return target, logged
 
 
 def _ratio(match: Match, target: Floats, logged: Floats) -> Floats:

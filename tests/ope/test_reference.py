@@ -10,6 +10,7 @@ import pytest
 
 from recsim.ope import Resamples, Terms, bandit, bootstrap, cascade_dr, dm, dr, rips, sips, snrips, snsips
 from recsim.ope.intervals import draws_of
+from recsim.ope.selection import least, shrinkage_mse, slope
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "reference" / "ope"
 CASES = ("K5_perm6_cascade_additive", "K5_fact8_standard_decay", "K10_perm12_cascade_decay", "K10_fact10_cascade_decay")
@@ -129,6 +130,25 @@ class BanditCase:
             "sg-dr_0.05": lambda: bandit.subgaussian_dr(*both, share=0.05),
         }[estimator]()
 
+    def tuned(self, family: str) -> dict[float, tuple[Terms, np.ndarray, np.ndarray | None]]:
+        """For every value tried: the terms, the weights it uses and the reward model it corrects."""
+        logs, both, pair = self.logs, (*self.logs, *self.models), (self.target, self.logged)
+        make = {
+            "ipw": lambda value: (bandit.ips(*logs, clip=value), bandit.clipped_weight(*pair, value), None),
+            "dr": lambda value: (bandit.dr(*both, clip=value), bandit.clipped_weight(*pair, value), self.models[0]),
+            "switch-dr": lambda value: (
+                bandit.switch_dr(*both, threshold=value),
+                bandit.switched_weight(*pair, value),
+                self.models[0],
+            ),
+            "dr-os": lambda value: (
+                bandit.dros(*both, shrinkage=value),
+                bandit.shrunk_weight(*pair, value),
+                self.models[0],
+            ),
+        }[family]
+        return {value: make(value) for value in self.meta["tuning"]["lambdas"]}
+
     def slate_terms(self, estimator: str) -> Terms:
         """The same by slate estimators, for slates of one item."""
         reward, target, logged, model_logged, model_target = (array[:, None] for array in (*self.logs, *self.models))
@@ -150,6 +170,7 @@ def case() -> BanditCase:
 
 PLAIN = ["ipw", "ipw_clip_3", "dm", "dr", "switch-dr_3", "dr-os_10", "sg-ipw_0.05", "sg-dr_0.05"]
 SELF_NORMALISED = ["snipw", "sndr"]
+FAMILIES = ["ipw", "dr", "switch-dr", "dr-os"]
 
 
 @pytest.mark.parametrize("estimator", [*PLAIN, *SELF_NORMALISED])
@@ -173,6 +194,26 @@ def test_bandit_resamples_have_their_own_denominators(case, estimator):
     assert abs(ours.low[0] - expected["lower"]) > 1e-4
 
 
+@pytest.mark.parametrize("rule", ["slope", "mse"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_tuned_values_and_their_intervals(case, family, rule):
+    expected, tried = case.meta["estimators"][f"{family}_tuned_{rule}"], case.tuned(family)
+    delta = case.meta["tuning"]["delta"]
+    if rule == "slope":
+        chosen = slope({value: terms for value, (terms, _, _) in tried.items()}, delta)
+    else:
+        weight = bandit.importance_weight(case.target, case.logged)
+        scores = {
+            value: shrinkage_mse(terms, case.reward, weight, used, model, delta=delta)
+            for value, (terms, used, model) in tried.items()
+        }
+        chosen = least(scores)
+    assert chosen == [expected["best_hyperparam"]]
+    terms = tried[chosen[0]][0]
+    assert terms.value[0] == pytest.approx(expected["value"], abs=1e-9)
+    assert_same_interval(terms, expected["ci"], 200, 12345, 0.05)
+
+
 @pytest.mark.parametrize("estimator", ["ipw", "ipw (rips)", "snipw", "snipw (snrips)", "dm", "dr"])
 def test_slates_of_one_item_are_a_contextual_bandit(case, estimator):
     expected = case.meta["estimators"][estimator.split(" ")[0]]["value"]
@@ -180,5 +221,5 @@ def test_slates_of_one_item_are_a_contextual_bandit(case, estimator):
 
 
 def test_reference_estimators_are_all_compared(case):
-    tuned = {f"{name}_tuned_{rule}" for name in ("ipw", "dr", "switch-dr", "dr-os") for rule in ("slope", "mse")}
+    tuned = {f"{name}_tuned_{rule}" for name in FAMILIES for rule in ("slope", "mse")}
     assert set(case.meta["estimators"]) == {*PLAIN, *SELF_NORMALISED, *tuned}
