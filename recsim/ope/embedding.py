@@ -25,7 +25,7 @@ def mips(reward: ArrayLike, weight: ArrayLike) -> Terms:
 
     Unbiased if the item matters only through its embedding, and every embedding of the target's can be logged.
 
-    Source: Saito and Joachims 2022, "Off-policy evaluation for large action spaces via embeddings", equation 5.
+    Source: Saito and Joachims 2022, "Off-policy evaluation for large action spaces via embeddings".
 
     Args:
         reward: rewards.
@@ -56,8 +56,7 @@ def offcem(reward: ArrayLike, weight: ArrayLike, model_logged: ArrayLike, model_
     Unbiased if f is right about the differences between items of one cluster (`recsim.ope.pairwise.pairwise_model` fits
     those), however wrong it is about the clusters.
 
-    Source: Saito, Ren and Joachims 2023, "Off-policy evaluation for large action spaces via conjunct effect modeling",
-    equation 6.
+    Source: Saito, Ren and Joachims 2023, "Off-policy evaluation for large action spaces via conjunct effect modeling".
 
     Args:
         reward: rewards.

@@ -102,7 +102,7 @@ def fitted_weight(
     The classifier is cross-fitted: no row is weighed by one that saw its session. Its probabilities are kept to the
     items that the policy in force could have shown in that context.
 
-    Source: Saito and Joachims 2022, section 3.2 (estimating the marginal importance weights).
+    Source: Saito and Joachims 2022, "Off-policy evaluation for large action spaces via embeddings" (estimated weights).
 
     Args:
         embedding: (n, d) float, the logged embeddings.

@@ -8,8 +8,8 @@ have shown from its cluster in the same context, by their exact probabilities, i
 possible pair: sum over pairs of (r_a - r_b - h_a + h_b)^2 has its minimum where r fits the features' deviations from
 their mean over the cluster, whatever g is (Robinson 1988, "Root-n-consistent semiparametric regression").
 
-Source: Saito, Ren and Joachims 2023, "Off-policy evaluation for large action spaces via conjunct effect modeling",
-section 4.2 (two-step regression).
+Source: Saito, Ren and Joachims 2023, "Off-policy evaluation for large action spaces via conjunct effect modeling"
+(two-step regression).
 """
 
 from __future__ import annotations

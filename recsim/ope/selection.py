@@ -20,7 +20,7 @@ from recsim.ope.terms import Terms
 Floats = NDArray[np.float64]
 Key = TypeVar("Key", bound=Hashable)
 
-SLACK = math.sqrt(6.0) - 1.0  # of the earlier candidate's half-width (Su, Srinath and Krishnamurthy 2020, equation 3)
+SLACK = math.sqrt(6.0) - 1.0  # of the earlier candidate's half-width (Su, Srinath and Krishnamurthy 2020)
 
 
 def slope(candidates: Mapping[Key, Terms], delta: float = 0.1) -> list[Key]:
@@ -30,7 +30,7 @@ def slope(candidates: Mapping[Key, Terms], delta: float = 0.1) -> list[Key]:
     as a candidate is within reach of all before it, |V_i - V_j| <= h_i + (sqrt(6) - 1) h_j, the next is tried; the last
     one within reach is chosen.
 
-    Source: Su, Srinath and Krishnamurthy 2020, "Adaptive estimator selection for off-policy evaluation", section 3.
+    Source: Su, Srinath and Krishnamurthy 2020, "Adaptive estimator selection for off-policy evaluation".
 
     Args:
         candidates: the terms of every candidate, on the same rows.
@@ -68,8 +68,8 @@ def shrinkage_mse(
     The two terms of the bound hold w, not w', so they are the same for every w': with them the rule mostly picks the
     weights closest to w, however noisy. `bias_bound=False` leaves them out.
 
-    Source: Su, Dimakopoulou, Krishnamurthy and Dudik 2020, "Doubly robust off-policy evaluation with shrinkage",
-    section on model selection (direct bias estimation).
+    Source: Su, Dimakopoulou, Krishnamurthy and Dudik 2020, "Doubly robust off-policy evaluation with shrinkage"
+    (direct bias estimation).
 
     Args:
         terms: of the estimator, a plain average such as `ips` with `clip`, `dros` or `switch_dr`.
