@@ -116,6 +116,24 @@ def test_pseudo_policies_are_policies_and_add_up_to_the_logged_one(log):
     assert 0.3 * target + 0.7 * rest == pytest.approx(log.logged_table)
 
 
+def test_estimators_meet_the_pseudo_policies():
+    logged, target = np.full((90, 4), [0.1, 0.2, 0.3, 0.4]), np.full((90, 4), [0.4, 0.3, 0.2, 0.1])
+    parts = []
+
+    def remember(part):
+        parts.append(part)
+        return ips(part.reward, part.target, part.logged)
+
+    same = ActionTables.of(np.arange(90.0), np.arange(90) % 4, target, logged)
+    pas_if(same, {"ips": remember}, seed=0, share=0.3, n_splits=3)
+    chance = split_chance(target[:1], logged[:1], 0.3)[0]
+    for part in parts:
+        assert part.target_table[0] == pytest.approx(logged[0] * chance / 0.3)
+        assert 0.3 * part.target_table + 0.7 * part.logged_table == pytest.approx(logged[: len(part.action)])
+        assert (part.reward[:, 0] % 4 == part.action).all()
+    assert len({len(part.action) for part in parts}) > 1
+
+
 def test_an_estimator_that_knows_the_pseudo_truth_has_the_least_error():
     world = TaskWorld(3)  # its model is the truth
     log = world.log(3000, 2)
