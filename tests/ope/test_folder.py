@@ -352,8 +352,8 @@ def test_settings_that_cannot_be(small, world):
         refused(small, n_boot=1)
     with pytest.raises(ValueError, match="level is 2; an interval's level is a probability"):
         refused(small, level=2)
-    with pytest.raises(ValueError, match="there is no estimator 'ips'; choose from sips"):
-        refused(small, estimators=["ips"])
+    with pytest.raises(ValueError, match="there is no estimator 'sipps'; choose from sips"):
+        refused(small, estimators=["sipps"])
     with pytest.raises(ValueError, match="estimator 'cascade-dr' needs a whole log at once; choose from sips"):
         refused(small, estimators=["cascade-dr"])
     with pytest.raises(ValueError, match="estimator 'dr' cannot be used for policy 'target': it needs a reward model"):

@@ -149,6 +149,11 @@ def weighed():
     return weight, reward, cluster, share
 
 
+def numbers_of(overlap):
+    """All that sums tell: they keep no single weights, and so no shape of their tail."""
+    return astuple(overlap)[:8]
+
+
 @pytest.mark.parametrize("cuts", [[], [100], [4, 8, 196]])
 def test_merged_weights_say_what_the_weights_themselves_say(weighed, cuts):
     weight, reward, cluster, share = weighed
@@ -165,14 +170,14 @@ def test_merged_weights_say_what_the_weights_themselves_say(weighed, cuts):
         )
 
     whole = total(weight[:, -1:])
-    assert [astuple(one) for one in whole.overlaps()] == [
-        pytest.approx(astuple(overlap_of(weight[:, -1], cluster, 50)), rel=1e-12)
+    assert [numbers_of(one) for one in whole.overlaps()] == [
+        pytest.approx(numbers_of(overlap_of(weight[:, -1], cluster, 50)), rel=1e-12)
     ] * 2
     averaged = total(weight, share)
     for objective, found in enumerate(averaged.overlaps()):
         row = overlap_of(weight @ share[:, objective], cluster, 50)
         ess = 1 / (share[:, objective] * np.square(weight).sum(axis=0) / np.square(weight.sum(axis=0))).sum()
-        assert astuple(found) == pytest.approx(astuple(replace(row, ess=ess)), rel=1e-12)
+        assert numbers_of(found) == pytest.approx(numbers_of(replace(row, ess=ess)), rel=1e-12)
     earned = ((weight > 0)[:, :, None] & (reward != 0)).any(axis=1).reshape(50, 4, 2).any(axis=1)
     assert (averaged.rewarded == earned.sum(axis=0)).all()
 
