@@ -170,6 +170,17 @@ class Ranking:
             return _certainly(best[:, None, :] == checked_slates(scores, slate)[:, :, None])
         return marginals.plackett_luce_position_log_prob(self._plain_logits(scores), slate, self.slate_size)
 
+    def first_probability(self, observation: Observation) -> Floats:
+        """(n, m) float64, the chance of every item at the top: of slates of one item, the whole policy."""
+        scores = self._scores(observation)
+        if self.temperature == 0.0:
+            chance = np.zeros_like(scores)
+            np.put_along_axis(chance, self._best(observation, scores)[:, :1], 1.0, axis=1)
+            return chance
+        chance = np.exp((scores - scores.max(axis=1, keepdims=True)) / self.temperature)
+        total: Floats = chance / chance.sum(axis=1, keepdims=True)
+        return total
+
     def next_items(self, observation: Observation, slate: Items, streams: Streams) -> Items:
         """(n, k) int64, for every position an item that the policy may show there below the items of `slate` above it.
 

@@ -138,3 +138,13 @@ def test_following_and_the_first_not_above_agree_without_discount() -> None:
     order = np.argsort(-scores, axis=1)[:, :3]
     found = diverse.following(scores, np.zeros(len(EVERY)), np.zeros(6, int), EVERY)
     assert np.array_equal(found, first_not_above(order, EVERY))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+def test_the_chance_at_the_top_is_that_of_slates_of_one_item(temperature):
+    scores = np.random.default_rng(3).normal(size=(1, 5))
+    policy = Ranking("p", ConstantScorer(scores[0]), 1, temperature)
+    observation = np.zeros((5, 1), np.float32)
+    items = np.arange(5)[:, None]
+    expected = np.exp(policy.step_log_prob(observation, items))[:, 0]
+    assert policy.first_probability(observation[:1])[0] == pytest.approx(expected, abs=1e-12)

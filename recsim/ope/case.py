@@ -15,6 +15,7 @@ from recsim.ope.inputs import Inputs
 from recsim.ope.slate import prefix_weight
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 NEEDS = {
     "model": "a reward model: pass `features` (of a log) or name `context` columns (of a table)",
@@ -22,8 +23,9 @@ NEEDS = {
     "`next_items`, and `features` must be passed",
     "marginal": "the chance of each item at its position under both policies: pass the policy that was in force as "
     "`logging`; both need a method `marginal_log_prob`",
-    "table": "the probabilities of all actions under both policies, as tables",
-    "groups": "groups of actions: pass `groups`",
+    "table": "the probabilities of all actions under both policies: of a log, pass the policy that was in force as "
+    "`logging`, and both need a method `first_probability`; a table gives them where propensities are estimated",
+    "groups": "the group of every action: pass `groups`",
     "fitted": "a fitted value of sessions: pass `features`",
 }
 
@@ -40,11 +42,13 @@ class Case:
         inputs: the checked arrays of the log.
         target: (n, k) float64, step-wise log-propensities of the target policy.
         makers: by name of `NEEDS`, what makes that part; parts without a maker are not available.
+        tuned: by estimator, the number that was chosen for it on this log.
     """
 
     inputs: Inputs
     target: Floats
     makers: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    tuned: dict[str, float] = field(default_factory=dict)
 
     @property
     def reward(self) -> Floats:
@@ -90,6 +94,12 @@ class Case:
     def table(self) -> tuple[Floats, Floats]:
         """(n, m) probabilities of all actions, under the target and the logging policy."""
         found: tuple[Floats, Floats] = self._made("table")
+        return found
+
+    @cached_property
+    def groups(self) -> tuple[Integers, Integers]:
+        """The group of every action (m,), and the logged actions (n,)."""
+        found: tuple[Integers, Integers] = self._made("groups")
         return found
 
     @cached_property

@@ -15,7 +15,11 @@ ESTIMATORS = {one.name: one for one in (*SLATE_ESTIMATORS, *ACTION_ESTIMATORS, *
 # From the estimator that comes first where several may be used to the last: fewest assumptions at least variance. The
 # self-normalised ones stand before their plain forms: the mean weight, which should be 1 and is not in a finite log,
 # cancels in them, so that they are steadier and never leave the range of the rewards. dm checks itself least.
-PREFERRED = ("dr", "sndr", "cascade-dr", "snrips", "rips", "snips", "snsips", "ips", "sips", "dm")
+PREFERRED = (
+    *("dr", "sndr", "dros", "switch-dr", "subgaussian-dr", "offcem", "cascade-dr"),
+    *("snrips", "rips", "snips", "snsips", "clipped-ips", "subgaussian-ips", "ips", "sips", "mips", "replay"),
+    "dm",
+)
 PREFERRED_SESSION = ("session-dr", "session-wdr", "magic", "wpdis", "pdis-rips", "pdis", "wis", "tis", "fqe")
 
 SLATES = ("sips", "rips", "snsips", "snrips", "dm", "dr")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from recsim.ope.estimators import chosen, default
 from recsim.ope.evidence import Evidence
 from recsim.ope.inputs import inputs_of
@@ -36,6 +39,7 @@ def evaluate(
     seed: int,
     features: Features | None = None,
     logging: Policy | None = None,
+    groups: ArrayLike | None = None,
     estimators: Sequence[str] | None = None,
     n_boot: int = 200,
     level: float = 0.95,
@@ -56,6 +60,7 @@ def evaluate(
         seed: of the bootstrap, the reward model and the target policies' draws.
         features: `features(observation (n, d), slate (n, k)) -> (n, k, f) float32` for models of rewards and sessions.
         logging: the policy that was in force, for estimators that need more of it than the logged propensities.
+        groups: (m,) whole numbers, the group of every item, such as `Catalog.category`: for mips and offcem.
         estimators: names of `recsim.ope.estimators.ESTIMATORS`; by default those that are fast.
         n_boot: bootstrap draws.
         level: of the intervals.
@@ -72,9 +77,10 @@ def evaluate(
     names = names_of(policies)
     inputs = inputs_of(log)
     wanted = chosen(default(inputs) if estimators is None else estimators)
+    group = None if groups is None else np.asarray(groups, np.int64)
     resamples = Resamples.draw(inputs.n_clusters, n_boot, sub_seed(seed, "bootstrap"))
     tick = _Ticker((n_folds if features else 0) + 2 * len(policies), progress)
-    evidence = Evidence.of(log, inputs, logging, features, seed, n_samples, n_folds, tick)
+    evidence = Evidence.of(log, inputs, logging, group, features, seed, n_samples, n_folds, tick)
     judged: dict[str, Judged] = {}
     for name, policy in zip(names, policies, strict=True):
         case = evidence.case(policy)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from recsim.ope.evaluate import evaluate as evaluate_log
 from recsim.ope.result import Evaluation
@@ -28,6 +29,7 @@ def evaluate(
     seed: int,
     features: Features | None = None,
     logging: Policy | None = None,
+    groups: ArrayLike | None = None,
     estimators: Sequence[str] | None = None,
     n_boot: int = 200,
     level: float = 0.95,

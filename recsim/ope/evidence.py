@@ -44,6 +44,15 @@ class Marginals(Protocol):
         ...
 
 
+@runtime_checkable
+class FirstProbability(Protocol):
+    """A policy that knows the chance of every item at the top of a slate."""
+
+    def first_probability(self, observation: Observation) -> Floats:
+        """(n, m)."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """A log, with the reward model that was fitted on it.
@@ -52,6 +61,7 @@ class Evidence:
         log: the log.
         inputs: its checked arrays.
         logging: the policy that was in force, if it is known.
+        groups: (m,) the group of every item, if there are any.
         model: of the objectives without their weighted sum, which follows from them; None without features.
         model_logged: (n, k, o + 1) float64, its values of the logged slates.
         seed: of draws from target policies.
@@ -61,6 +71,7 @@ class Evidence:
     log: Log
     inputs: Inputs
     logging: Policy | None
+    groups: Items | None
     model: RewardModel | None
     model_logged: Floats | None
     seed: int
@@ -72,6 +83,7 @@ class Evidence:
         log: Log,
         inputs: Inputs,
         logging: Policy | None,
+        groups: Items | None,
         features: Features | None,
         seed: int,
         n_samples: int,
@@ -80,7 +92,7 @@ class Evidence:
     ) -> Evidence:
         """Fit what `features` allow on the log; arguments as in `recsim.ope.evaluate`."""
         if features is None:
-            return cls(log, inputs, logging, None, None, seed, n_samples)
+            return cls(log, inputs, logging, groups, None, None, seed, n_samples)
         model = reward_model.cross_fit(
             log.observation,
             log.slate,
@@ -93,7 +105,7 @@ class Evidence:
             on_fold=lambda: tick("fitting the reward model"),
         )
         logged = inputs.with_total(reward_model.predict_logged(model, log.observation, log.slate))
-        return cls(log, inputs, logging, model, logged, seed, n_samples)
+        return cls(log, inputs, logging, groups, model, logged, seed, n_samples)
 
     def case(self, policy: Policy) -> Case:
         """One target policy on this log."""
@@ -108,6 +120,12 @@ class Evidence:
         known = [one for one in both if isinstance(one, Marginals)]
         if len(known) == 2:
             case.makers["marginal"] = lambda: self._marginals(*known)
+        if self.groups is not None:
+            group = self.groups
+            case.makers["groups"] = lambda: (group, self.log.slate[:, 0])
+        tabled = [one for one in both if isinstance(one, FirstProbability)]
+        if len(tabled) == 2 and self.log.slate.shape[1] == 1:
+            case.makers["table"] = lambda: tuple(one.first_probability(self.log.observation) for one in tabled)
         return case
 
     def _under(self, policy: Policy, model: RewardModel) -> Floats:

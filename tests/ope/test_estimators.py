@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from recsim.ope import ESTIMATORS, evaluate
+from recsim.ope.action_estimators import ACTION_ESTIMATORS, TRIED, tuning
+from recsim.ope.case import Case
 from recsim.ope.estimators import PREFERRED, PREFERRED_SESSION, chosen
+from recsim.ope.inputs import inputs_of, target_of
 from recsim.policy import Decision
 
 STEPS = 3  # slates a session of the log, in contexts of their own
@@ -31,6 +34,10 @@ class TopOnly:
         return self.policy.step_log_prob(observation, slate)
 
     log_prob = step_log_prob
+
+    def first_probability(self, observation):
+        chance = np.exp(self.policy.table[observation.argmax(axis=1)])
+        return chance / chance.sum(axis=1, keepdims=True)
 
 
 @pytest.fixture(scope="module")
@@ -65,22 +72,93 @@ def test_the_logging_policy_gets_the_mean_return(valued, estimator):
     assert row["ess"] == pytest.approx(sessions)
 
 
-def test_single_actions_have_estimators_of_their_own(world, tiny_log, features):
-    first = replace(
-        tiny_log,
-        info=replace(tiny_log.info, slate_size=1),
-        **{
-            name: getattr(tiny_log, name)[:, :1]
-            for name in ("slate", "click", "conversion", "objectives", "step_log_prob")
-        },
-    )
-    frame = evaluate(first, [TopOnly(world.target)], seed=0, features=features).to_frame()
-    values = frame.query("objective == 'click'").set_index("estimator")["value"]
-    assert list(values.index) == ["ips", "snips", "dm", "dr", "sndr"]
-    again = evaluate(first, [TopOnly(world.target)], seed=0, estimators=["sips", "snrips"]).to_frame()
-    slates = again.query("objective == 'click'").set_index("estimator")["value"]
-    assert values["ips"] == slates["sips"]
-    assert values["snips"] == pytest.approx(slates["snrips"], rel=1e-12)
+def first_positions(log):
+    """The log of the top positions alone."""
+    columns = ("slate", "click", "conversion", "objectives", "step_log_prob")
+    top = {name: getattr(log, name)[:, :1] for name in columns}
+    return replace(log, info=replace(log.info, slate_size=1), **top)
+
+
+@pytest.fixture(scope="module")
+def single(world, features):
+    """A log of single actions, its truth, and both policies by all estimators of single actions."""
+    log = first_positions(world.log(4000, seed=6, steps=1))
+    names = [one.name for one in ACTION_ESTIMATORS if one.name != "replay"] + ["dm", "dr", "sips", "snrips"]
+    frame = evaluate(
+        log,
+        [TopOnly(world.target)],
+        seed=0,
+        features=features,
+        logging=TopOnly(world.behaviour),
+        groups=np.arange(6) // 2,
+        estimators=names,
+    ).to_frame()
+    context, slate = world.everything()
+    truth = world.chance(world.target) @ world.expected(context, slate)[:, 0, 0]
+    return log, truth, frame.query("objective == 'click'").set_index("estimator")
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    ["ips", "snips", "clipped-ips", "subgaussian-ips", "sndr", "switch-dr", "dros", "subgaussian-dr", "offcem"],
+)
+def test_single_actions_are_worth_what_is_true(single, estimator):
+    _, truth, frame = single
+    assert abs(frame.loc[estimator, "value"] - truth) < 4 * frame.loc[estimator, "se"]
+
+
+def test_single_actions_are_slates_of_one_item(single):
+    values = single[2]["value"]
+    assert values["ips"] == values["sips"]
+    assert values["snips"] == pytest.approx(values["snrips"], rel=1e-12)
+
+
+def test_groups_of_one_action_are_the_actions_and_one_group_is_the_mean_reward(world, single):
+    def by(groups):
+        policies = {"logging": TopOnly(world.behaviour), "groups": groups}
+        found = evaluate(single[0], [TopOnly(world.target)], seed=0, estimators=["mips"], **policies)
+        return found.estimates[0].value
+
+    assert by(np.arange(6)) == pytest.approx(single[2].loc["ips", "value"], rel=1e-9)
+    assert by(np.zeros(6, int)) == pytest.approx(single[0].objectives[:, 0, 0].mean(), rel=1e-9)
+
+
+class Best:
+    """Always the item of the highest score."""
+
+    name = "best"
+
+    def __init__(self, table) -> None:
+        self.item = table.argmax(axis=1)
+
+    def step_log_prob(self, observation, slate):
+        return np.where(slate == self.item[observation.argmax(axis=1), None], 0.0, -np.inf)
+
+
+def test_replay_averages_the_rows_in_which_the_policy_would_have_done_the_same(world):
+    log = first_positions(world.log(600, seed=7, steps=1))
+    best = Best(world.appeal[:, :, 0])
+    with pytest.raises(ValueError, match="uniform"):
+        evaluate(log, [best], seed=0, estimators=["replay"])
+    uniform = replace(log, step_log_prob=np.full(log.slate.shape, -np.log(6)))
+    found = evaluate(uniform, [best], seed=0, estimators=["replay"]).estimates[0]
+    same = best.step_log_prob(log.observation, log.slate)[:, 0] == 0
+    assert found.value == pytest.approx(log.objectives[same, 0, 0].mean())
+    assert found.ess == same.sum()
+
+
+def test_weights_are_tamed_by_the_strongest_number_that_does_no_harm_to_see(world, single):
+    log = single[0]
+    case = Case(inputs_of(log), target_of(TopOnly(world.target), log))
+    for name in ("clipped-ips", "subgaussian-ips"):
+        chosen_number = tuning(case, name)
+        assert chosen_number in TRIED[name]
+        assert case.tuned[name] == chosen_number
+
+
+def test_by_default_single_actions_have_estimators_of_their_own(world, single, features):
+    frame = evaluate(single[0], [TopOnly(world.target)], seed=0, features=features).to_frame()
+    assert list(frame["estimator"].unique()) == ["ips", "snips", "dm", "dr", "sndr"]
 
 
 def test_what_an_estimator_needs_is_told(world, tiny_log):
