@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from recsim.ope.checks import logged_array, refuse_heavy, refuse_lengths, reward_array, target_array
-from recsim.ope.terms import Terms
+from recsim.ope.terms import Terms, mean_terms
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def sips(reward: ArrayLike, target: ArrayLike, logged: ArrayLike) -> Terms:
     0.75
     """
     reward, weight = _reward_and_weight(reward, target, logged)
-    return _mean(weight[:, -1, None] * reward.sum(axis=1))
+    return mean_terms(weight[:, -1, None] * reward.sum(axis=1))
 
 
 def rips(reward: ArrayLike, target: ArrayLike, logged: ArrayLike) -> Terms:
@@ -62,7 +62,7 @@ def rips(reward: ArrayLike, target: ArrayLike, logged: ArrayLike) -> Terms:
     1.25
     """
     reward, weight = _reward_and_weight(reward, target, logged)
-    return _mean(np.einsum("nk,nko->no", weight, reward))
+    return mean_terms(np.einsum("nk,nko->no", weight, reward))
 
 
 def snsips(reward: ArrayLike, target: ArrayLike, logged: ArrayLike) -> Terms:
@@ -110,7 +110,7 @@ def dm(model_target: ArrayLike) -> Terms:
     >>> round(float(dm([[0.5, 0.25], [0.3, 0.15]]).value[0]), 9)  # (0.75 + 0.45) / 2
     0.6
     """
-    return _mean(reward_array(model_target, "model_target").sum(axis=1))
+    return mean_terms(reward_array(model_target, "model_target").sum(axis=1))
 
 
 def dr(
@@ -141,8 +141,8 @@ def dr(
     1.0
     """
     reward, weight = _reward_and_weight(reward, target, logged)
-    q_logged, q_target = _models_like(reward, model_logged=model_logged, model_target=model_target)
-    return _mean(q_target.sum(axis=1) + np.einsum("nk,nko->no", weight, reward - q_logged))
+    q_logged, q_target = models_like(reward, model_logged=model_logged, model_target=model_target)
+    return mean_terms(q_target.sum(axis=1) + np.einsum("nk,nko->no", weight, reward - q_logged))
 
 
 def cascade_dr(
@@ -172,14 +172,10 @@ def cascade_dr(
     1.25
     """
     reward, weight = _reward_and_weight(reward, target, logged)
-    q_logged, q_target = _models_like(reward, to_go_logged=to_go_logged, to_go_target=to_go_target)
+    q_logged, q_target = models_like(reward, to_go_logged=to_go_logged, to_go_target=to_go_target)
     before = np.concatenate([np.ones((len(weight), 1)), weight[:, :-1]], axis=1)
     corrected = np.einsum("nk,nko->no", weight, reward - q_logged)
-    return _mean(corrected + np.einsum("nk,nko->no", before, q_target))
-
-
-def _mean(contribution: Floats) -> Terms:
-    return Terms(contribution[:, None, :], np.ones((len(contribution), 1)))
+    return mean_terms(corrected + np.einsum("nk,nko->no", before, q_target))
 
 
 def _reward_and_weight(reward: ArrayLike, target: ArrayLike, logged: ArrayLike) -> tuple[Floats, Floats]:
@@ -188,7 +184,12 @@ def _reward_and_weight(reward: ArrayLike, target: ArrayLike, logged: ArrayLike) 
     return values, weight
 
 
-def _models_like(reward: Floats, **models: ArrayLike) -> list[Floats]:
+def models_like(reward: Floats, **models: ArrayLike) -> list[Floats]:
+    """Checked values of reward models, (n, k, o) like the `reward` that they model.
+
+    Raises:
+        ValueError: if one has another shape, or holds what is not finite.
+    """
     arrays = {name: reward_array(values, name) for name, values in models.items()}
     refuse_lengths(reward=reward, **arrays)
     for name, values in arrays.items():
