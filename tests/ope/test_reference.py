@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recsim.marginals import plackett_luce_marginal_log_prob
 from recsim.ope import Resamples, Terms, bandit, bootstrap, cascade_dr, dm, dr, rips, sips, snrips, snsips
 from recsim.ope.intervals import draws_of
+from recsim.ope.positions import iips, sniips
+from recsim.ope.pseudo_inverse import pi, product_weight
 from recsim.ope.selection import least, shrinkage_mse, slope
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "reference" / "ope"
@@ -52,10 +55,18 @@ class SlateCase:
                 left[rows, action[:, position]] = 0.0
         return at_logged, expected
 
+    @property
+    def marginals(self) -> tuple[np.ndarray, np.ndarray]:
+        """Log-probabilities of items at their positions, of the target and the policy in force."""
+        target = self.table("evaluation_policy_pscore_item_position")
+        return np.log(target), np.log(self.table("pscore_item_position"))
+
     def terms(self, estimator: str) -> Terms:
         logs = (self.reward, self.target, self.logged)
         if estimator == "cascade-dr":
             return cascade_dr(*logs, *self.to_go())
+        if estimator in ("iips", "sniips"):
+            return {"iips": iips, "sniips": sniips}[estimator](self.reward, *self.marginals)
         return {"sips": sips, "rips": rips, "snsips": snsips, "snrips": snrips}[estimator](*logs)
 
 
@@ -73,15 +84,30 @@ def assert_same_interval(terms: Terms, expected: dict, n_boot: int, seed: int, a
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("estimator", ["sips", "rips", "snsips", "snrips", "cascade-dr"])
+@pytest.mark.parametrize("estimator", ["sips", "iips", "rips", "snsips", "sniips", "snrips", "cascade-dr"])
 def test_slate_values(case, estimator):
     case = SlateCase(case)
     expected = case.meta["estimators"][estimator]["value"]
     assert case.terms(estimator).value[0] == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if "perm" in case])
+def test_exact_marginals_are_those_that_went_into_the_reference(case):
+    case = SlateCase(case)
+    for logits, expected in zip(("evaluation_policy_logit", "behavior_policy_logit"), case.marginals, strict=True):
+        found = plackett_luce_marginal_log_prob(case.data[logits], case.table("action"))
+        np.testing.assert_allclose(found, expected, atol=1e-11)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "fact" in case])
+def test_pseudo_inverse_value(case):
+    case = SlateCase(case)
+    expected = case.meta["estimators"]["pi (vw-estimators formula)"]["value"]
+    assert pi(case.reward, product_weight(*case.marginals)).value[0] == pytest.approx(expected, abs=1e-9)
+
+
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("estimator", ["sips", "rips", "cascade-dr"])
+@pytest.mark.parametrize("estimator", ["sips", "iips", "rips", "cascade-dr"])
 def test_slate_intervals_on_the_same_resamples(case, estimator):
     case = SlateCase(case)
     settings = case.meta["bootstrap"]
@@ -90,7 +116,7 @@ def test_slate_intervals_on_the_same_resamples(case, estimator):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("estimator", ["snsips", "snrips"])
+@pytest.mark.parametrize("estimator", ["snsips", "sniips", "snrips"])
 def test_self_normalised_intervals_are_not_the_fixed_denominator_ones(case, estimator):
     case = SlateCase(case)
     settings, expected = case.meta["bootstrap"], case.meta["estimators"][estimator]["ci"]
