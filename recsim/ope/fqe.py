@@ -6,7 +6,7 @@ what the target policy would show at the next row, which is a mean over its acti
 best action. The last row of a session has nothing ahead. Sessions are divided in folds, and every row is scored by a
 model fitted on the other folds alone, without which doubly robust estimates are biased by the model's memory.
 
-Source: Le, Voloshin and Yue 2019, "Batch policy learning under constraints", algorithm 3; cross-fitting as in
+Source: Le, Voloshin and Yue 2019, "Batch policy learning under constraints" (fitted Q evaluation); cross-fitting as in
 Chernozhukov et al. 2018, "Double/debiased machine learning".
 """
 
@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from recsim.ope.steps import Steps, discounts
+from recsim.ope.steps import Rows, Steps, discounts
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -98,9 +98,8 @@ def fitted_q(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):  # more threads move the last digits, and lose wherever the cores are busy
-        for number in range(n_folds):
-            fitted = _backward(log, fold != number, make) if by_step else _repeated(log, fold != number, make, rounds)
-            scored = fold == number
+        for train, scored in log.steps.splits(n_folds):
+            fitted = _backward(log, train, make) if by_step else _repeated(log, train, make, rounds)
             q[scored], v[scored] = fitted[0][scored], fitted[1][scored]
     return FittedQ(q, v, fold)
 
@@ -124,17 +123,11 @@ class _Log:
         gamma: float,
         target_probability: ArrayLike | None,
     ) -> _Log:
-        design, ahead = steps.values(features, "features"), steps.values(target_features, "target_features", axes=2)
-        if design.shape[1] != ahead.shape[2]:
-            raise ValueError(
-                f"target_features has {ahead.shape[2]} features but features has {design.shape[1]}; both describe a "
-                "state with an action, in the same columns."
-            )
+        design, ahead, chance = state_actions(steps, features, target_features, target_probability)
         number = steps.step.astype(np.float64)
         design = np.concatenate([design, number[:, None]], axis=1)
         ahead = np.concatenate([ahead, np.broadcast_to(number[:, None, None], (*ahead.shape[:2], 1))], axis=2)
         discounts(gamma, 1)
-        chance = probabilities(target_probability, steps, ahead.shape[1])
         return cls(steps, design, ahead, chance, steps.values(reward, "reward"), float(gamma))
 
     def later(self, value: Floats) -> Floats:
@@ -150,31 +143,40 @@ class _Log:
         return mean
 
 
-def probabilities(chance: ArrayLike | None, steps: Steps, n_draws: int) -> Floats:
-    """(n, d) how much each of the target policy's d actions counts at each row: alike, if `chance` is None.
+def state_actions(
+    steps: Steps, features: ArrayLike, target_features: ArrayLike, target_probability: ArrayLike | None
+) -> tuple[Floats, Floats, Floats]:
+    """Features of what was shown (n, f) and of the target policy's actions (n, d, f), and how much each counts (n, d).
 
     Raises:
-        ValueError: if `chance` is of another shape, negative, or a row does not sum to 1.
+        TypeError: if they hold no numbers.
+        ValueError: if shapes do not agree, a value is not finite, or probabilities of a row do not sum to 1.
     """
-    if chance is None:
-        return np.full((len(steps), n_draws), 1.0 / n_draws)
-    values = steps.values(chance, "target_probability")
-    if values.shape[1] != n_draws:
+    design, ahead = steps.values(features, "features"), steps.values(target_features, "target_features", axes=2)
+    if design.shape[1] != ahead.shape[2]:
         raise ValueError(
-            f"target_probability has {values.shape[1]} actions per row but target_features has {n_draws}; both need "
-            "the same actions."
+            f"target_features has {ahead.shape[2]} features but features has {design.shape[1]}; both describe a state "
+            "with an action, in the same columns."
         )
-    wrong = np.flatnonzero((values < 0).any(axis=1) | (np.abs(values.sum(axis=1) - 1.0) > 1e-6))
+    if target_probability is None:
+        return design, ahead, np.full(ahead.shape[:2], 1.0 / ahead.shape[1])
+    chance = steps.values(target_probability, "target_probability")
+    if chance.shape[1] != ahead.shape[1]:
+        raise ValueError(
+            f"target_probability has {chance.shape[1]} actions per row but target_features has {ahead.shape[1]}; both "
+            "need the same actions."
+        )
+    wrong = np.flatnonzero((chance < 0).any(axis=1) | (np.abs(chance.sum(axis=1) - 1.0) > 1e-6))
     if wrong.size:
         row = int(wrong[0])
         raise ValueError(
-            f"row {row:,} of target_probability sums to {values[row].sum():g} or is negative; it must be the "
+            f"row {row:,} of target_probability sums to {chance[row].sum():g} or is negative; it must be the "
             "probabilities of all actions. Divide it by its sum, or pass draws without probabilities."
         )
-    return values
+    return design, ahead, chance
 
 
-def _backward(log: _Log, train: NDArray[np.bool_], make: Callable[[], Any]) -> tuple[Floats, Floats]:
+def _backward(log: _Log, train: Rows, make: Callable[[], Any]) -> tuple[Floats, Floats]:
     q, v = np.zeros_like(log.reward), np.zeros_like(log.reward)
     order, step = log.steps.order, log.steps.step
     last = int(step[train].max())
@@ -186,7 +188,7 @@ def _backward(log: _Log, train: NDArray[np.bool_], make: Callable[[], Any]) -> t
     return q, v
 
 
-def _repeated(log: _Log, train: NDArray[np.bool_], make: Callable[[], Any], rounds: int) -> tuple[Floats, Floats]:
+def _repeated(log: _Log, train: Rows, make: Callable[[], Any], rounds: int) -> tuple[Floats, Floats]:
     order = log.steps.order
     rows, others, v = order[train[order]], order[~train[order]], np.zeros_like(log.reward)
     for _ in range(rounds):

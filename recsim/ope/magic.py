@@ -4,8 +4,10 @@ g_j is the estimate that weights rewards for j + 1 steps and takes the model's w
 alone) to T - 1 (weighted doubly robust, all the way). Few steps mean bias, many mean noise; MAGIC takes the mixture of
 them with the least estimated mean squared error.
 
-Source: Thomas and Brunskill 2016, "Data-efficient off-policy policy evaluation for reinforcement learning", sections 7
-and 8.
+The spread of the result over sessions says nothing of the model's own error. Where the blend leans on the model, an
+interval of it is as little worth as one of the direct method; look at the blend, and at `wdr` beside it.
+
+Source: Thomas and Brunskill 2016, "Data-efficient off-policy policy evaluation for reinforcement learning".
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def tis(
 ) -> Terms:
     """Trajectory-wise importance sampling: (1/n) sum_i w_iT sum_t gamma^t r_it, T the session's last step. Unbiased.
 
-    Source: Precup, Sutton and Singh 2000, "Eligibility traces for off-policy policy evaluation", section 2.
+    Source: Precup, Sutton and Singh 2000, "Eligibility traces for off-policy policy evaluation".
 
     >>> target, logged = np.log([1.0, 0.25, 0.25]), np.log([0.5, 0.5, 0.5])  # rho = 2, 1/2 and 1/2
     >>> terms = tis([1, 4, 3], target, logged, session=[0, 0, 1], step=[0, 1, 0], gamma=0.5)
@@ -68,7 +68,7 @@ def wis(
 ) -> Terms:
     """Self-normalised `tis`: the weights divided by their sum instead of n. Consistent, biased by O(1/n).
 
-    Source: Precup, Sutton and Singh 2000, section 2.
+    Source: Precup, Sutton and Singh 2000.
 
     >>> target, logged = np.log([1.0, 0.25, 0.25]), np.log([0.5, 0.5, 0.5])
     >>> terms = wis([1, 4, 3], target, logged, session=[0, 0, 1], step=[0, 1, 0], gamma=0.5)
@@ -94,7 +94,7 @@ def pdis(
 
     With `within` (see the module) it is (1/n) sum_i sum_t gamma^t w_i,t-1 within_it.
 
-    Source: Precup, Sutton and Singh 2000, section 3.
+    Source: Precup, Sutton and Singh 2000.
 
     >>> target, logged = np.log([1.0, 0.25, 0.25]), np.log([0.5, 0.5, 0.5])
     >>> terms = pdis([1, 4, 3], target, logged, session=[0, 0, 1], step=[0, 1, 0], gamma=0.5)
@@ -120,8 +120,7 @@ def wpdis(
     The sums run over all sessions, those that ended included. With `within` they are sum_i w_i,t-1 within_it /
     sum_i w_i,t-1: what comes before a step is normalised, the slate at the step is left to its own estimator.
 
-    Source: Precup, Sutton and Singh 2000, section 3; Thomas 2015, "Safe reinforcement learning", section 3.7 (step by
-    step).
+    Source: Precup, Sutton and Singh 2000; Thomas 2015, "Safe reinforcement learning", for weights normalised by step.
 
     >>> target, logged = np.log([1.0, 0.25, 0.25]), np.log([0.5, 0.5, 0.5])
     >>> terms = wpdis([1, 4, 3], target, logged, session=[0, 0, 1], step=[0, 1, 0], gamma=0.5)
@@ -135,7 +134,7 @@ def wpdis(
 def dm(v_target: ArrayLike, *, session: ArrayLike, step: ArrayLike) -> Terms:
     """Direct method: the mean of V at the first step of every session. As biased as the model it comes from.
 
-    Source: Le, Voloshin and Yue 2019, "Batch policy learning under constraints", section 4.2 (fitted Q evaluation).
+    Source: Le, Voloshin and Yue 2019, "Batch policy learning under constraints" (with fitted Q evaluation).
 
     >>> round(float(dm([5.0, 1.0, 2.0], session=[0, 0, 1], step=[0, 1, 0]).value[0]), 9)  # (5 + 2) / 2
     3.5
@@ -162,7 +161,7 @@ def dr(
     With `within`, w_it r_it becomes w_i,t-1 within_it; Q keeps its whole-slate weight, because the reward to go depends
     on the whole slate.
 
-    Source: Jiang and Li 2016, "Doubly robust off-policy value evaluation for reinforcement learning", equation 10.
+    Source: Jiang and Li 2016, "Doubly robust off-policy value evaluation for reinforcement learning".
 
     >>> target, logged = np.log([1.0, 0.25, 0.25]), np.log([0.5, 0.5, 0.5])
     >>> q, v = [2.0, 3.0, 2.0], [2.5, 1.5, 2.5]
@@ -194,8 +193,7 @@ def wdr(
     for j + 1 steps and the model from there on, which `recsim.ope.magic` blends. With `within`, group t holds
     gamma^(t+1) within_i,t+1 in place of gamma^t r_it.
 
-    Source: Thomas and Brunskill 2016, "Data-efficient off-policy policy evaluation for reinforcement learning",
-    section 6.
+    Source: Thomas and Brunskill 2016, "Data-efficient off-policy policy evaluation for reinforcement learning".
 
     >>> target, logged = np.log([1.0, 0.25, 0.25]), np.log([0.5, 0.5, 0.5])
     >>> q, v = [2.0, 3.0, 2.0], [2.5, 1.5, 2.5]
@@ -251,23 +249,14 @@ class _Logged:
         before = np.concatenate([np.ones((len(weight), 1)), weight[:, :-1]], axis=1)
         if within is None:
             return cls(steps, discount, paid, weight, before, weight[:, :, None] * paid)
-        inner = _like(values, steps.values(within, "within"), "within")
+        inner = steps.like(within, "within", values)
         earned = discount[None, :, None] * before[:, :, None] * steps.table(inner)
         return cls(steps, discount, paid, weight, before, earned)
 
     def models(self, q_logged: ArrayLike, v_target: ArrayLike) -> list[Floats]:
         """(n, t, o) gamma^t Q_it and gamma^t V_it."""
-        named = {"q_logged": q_logged, "v_target": v_target}
+        named = (q_logged, "q_logged"), (v_target, "v_target")
         return [
-            self.discount[None, :, None] * self.steps.table(_like(self.reward, self.steps.values(values, name), name))
-            for name, values in named.items()
+            self.discount[None, :, None] * self.steps.table(self.steps.like(values, name, self.reward))
+            for values, name in named
         ]
-
-
-def _like(reward: Floats, values: Floats, name: str) -> Floats:
-    if values.shape[-1] != reward.shape[-1]:
-        raise ValueError(
-            f"{name} has {values.shape[-1]} objectives but reward has {reward.shape[-1]}; give every objective of the "
-            "log."
-        )
-    return values

@@ -16,6 +16,7 @@ from recsim.ope.checks import LARGEST_LOG_WEIGHT, LARGEST_REWARD, ROUNDING
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Rows = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +104,18 @@ class Steps:
             )
         return self.session % n_folds
 
+    def splits(self, n_folds: int) -> list[tuple[Rows, Rows]]:
+        """(n,) masks of the rows to fit on and of those to score, for each fold; with 1 fold all rows are in both.
+
+        Raises:
+            ValueError: as in `folds`, but for 1 fold.
+        """
+        if n_folds == 1:
+            everything = np.ones(len(self), bool)
+            return [(everything, everything)]
+        fold = self.folds(n_folds)
+        return [(fold != number, fold == number) for number in range(n_folds)]
+
     def values(self, column: ArrayLike, name: str, axes: int = 1) -> Floats:
         """`column` as float64 of n rows and `axes` more axes, a single value per row counting as one more axis of 1.
 
@@ -121,12 +134,28 @@ class Steps:
         self._refuse(~(np.abs(array) <= LARGEST_REWARD), array, name, f"it must be at most {LARGEST_REWARD:g} in size")
         return array
 
+    def like(self, column: ArrayLike, name: str, reward: Floats) -> Floats:
+        """`column` (n,) or (n, o) as `values` reads it, with the objectives that `reward` (..., o) has.
+
+        Raises:
+            TypeError: as in `values`.
+            ValueError: as in `values`, or if the number of objectives is another.
+        """
+        array = self.values(column, name)
+        if array.shape[1] != reward.shape[-1]:
+            raise ValueError(
+                f"{name} has {array.shape[1]} objectives but reward has {reward.shape[-1]}; give every objective of "
+                "the log."
+            )
+        return array
+
     def log_ratio(self, target: ArrayLike, logged: ArrayLike) -> Floats:
         """(n,) log pi_e - log pi_b of what was shown at each row; -inf where the target policy never shows it.
 
         Raises:
             TypeError: if they do not hold numbers.
-            ValueError: if they are not (n,), `logged` is not finite, `target` is NaN, or one is above 0.
+            ValueError: if they are not (n,), `logged` is not finite, `target` is NaN, one is above 0, or the ratio is too
+                large to be averaged.
         """
         wanted, had = self._numbers(target, "target"), self._numbers(logged, "logged")
         for values, name in ((wanted, "target"), (had, "logged")):
@@ -139,6 +168,8 @@ class Steps:
         for values, name in ((wanted, "target"), (had, "logged")):
             why = "logarithms of probabilities are at most 0, and those that are probabilities need np.log"
             self._refuse(np.isnan(values) | (values > ROUNDING), values, name, why)
+        why = "the target's propensity is so much larger that the ratio cannot be averaged"
+        self._refuse(wanted - had > LARGEST_LOG_WEIGHT, had, "logged", why)
         return wanted - had
 
     def _numbers(self, column: ArrayLike, name: str) -> Floats:
@@ -152,7 +183,7 @@ class Steps:
             )
         return array.astype(np.float64, copy=False)
 
-    def _refuse(self, wrong: NDArray[np.bool_], values: Floats, name: str, why: str) -> None:
+    def _refuse(self, wrong: Rows, values: Floats, name: str, why: str) -> None:
         if not wrong.any():
             return
         row, *column = (int(i) for i in np.argwhere(wrong)[0])

@@ -317,7 +317,11 @@ def changed(name, place, value):
         (changed("logged", 0, 0.25), r"row 0 of logged .* is 0.25; .*need np.log"),
         (changed("target", 2, np.nan), r"row 2 of target \(session 9, step 0\) is nan"),
         (changed("target", 2, 1.0), r"row 2 of target .* is 1; logarithms of probabilities are at most 0"),
-        (changed("logged", 1, -900.0), r"session 4, step 1: the weight of the session so far is e\^899"),
+        (changed("logged", 1, -900.0), r"row 1 of logged \(session 4, step 1\) is -900; .*cannot be averaged"),
+        (
+            {**GOOD, "logged": np.array([-250.0, -250.0, -1.0])},
+            r"session 4, step 1: the weight of the session so far is e\^499",
+        ),
         ({**GOOD, "gamma": 1.01}, r"gamma is 1.01; a discount per step is from 0 to 1"),
         ({**GOOD, "gamma": -0.1}, r"gamma is -0.1"),
         ({**GOOD, "gamma": np.nan}, r"gamma is nan"),
