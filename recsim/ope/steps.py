@@ -154,8 +154,8 @@ class Steps:
 
         Raises:
             TypeError: if they do not hold numbers.
-            ValueError: if they are not (n,), `logged` is not finite, `target` is NaN, one is above 0, or the ratio is too
-                large to be averaged.
+            ValueError: if they are not (n,), `logged` is not finite, `target` is NaN, one is above 0, or the ratio is
+                too large to be averaged.
         """
         wanted, had = self._numbers(target, "target"), self._numbers(logged, "logged")
         for values, name in ((wanted, "target"), (had, "logged")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from dataclasses import dataclass, replace
 from itertools import permutations
 
@@ -292,11 +293,12 @@ class MarkovWorld:
         return replace(table, reward=drawn)
 
     def _walk(self, rng: np.random.Generator, policy: Floats) -> list[tuple[int, int]]:
-        path, state = [], int(rng.choice(3, p=self.start))
+        path, state = [], bisect(self.start[:-1].cumsum().tolist(), rng.random())
+        leaving = self.move.cumsum(axis=2).tolist()
         while state < 3 and len(path) < self.n_steps:
             action = int(rng.random() < policy[state, 1])
             path.append((state, action))
-            state = int((rng.random() >= np.cumsum(self.move[state, action])).sum())  # 3: left
+            state = bisect(leaving[state][action], rng.random())  # 3: left
         return path
 
     def _extend(self, chance: float, before: list[tuple[int, int]], state: int, paths: list) -> None:

@@ -61,10 +61,10 @@ def test_a_table_plans_in_the_world_of_the_other_sessions(markov, by_step, gamma
     [pytest.param("trees", False, marks=pytest.mark.slow), ("ridge", True), ("table", True), ("table", False)],
 )
 def test_the_models_value_is_close_to_the_truth(markov, model, by_step):
-    """Three logs of 3,000 sessions: as close as the noise of their rewards allows, where PDIS with its weights is."""
+    """Logs of 2,000 sessions: as close as the noise of rewards allows, by the yardstick of PDIS."""
     truth = markov.value(markov.target, GAMMA)
-    for seed in range(3):
-        log = markov.log(3000, seed)
+    for seed in range(1 if model == "trees" else 3):
+        log = markov.log(2000, seed)
         fitted = fit(log, markov, model=model, by_step=by_step)
         noise = np.sqrt(np.square(pdis(*log.logs, **log.rows, gamma=GAMMA).influence).sum(axis=0))
         assert (np.abs(dm(fitted.v_target, **log.rows).value - truth) < 3 * noise).all()
@@ -149,7 +149,7 @@ def test_a_step_that_others_never_reached_takes_the_last_model_they_have():
 
 @pytest.mark.parametrize(("model", "by_step"), [("trees", False), ("ridge", False), ("table", True)])
 def test_row_order_does_not_change_a_bit(markov, model, by_step):
-    log = markov.log(200, seed=6)
+    log = markov.log(60, seed=6)
     order = np.random.default_rng(9).permutation(len(log.step))
     first, again = (
         fit(log, markov, model=model, by_step=by_step),
