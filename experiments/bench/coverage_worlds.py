@@ -156,7 +156,7 @@ def slates(step: float) -> Cells:
     look = (1 - 0.5 * similar) / (1 + np.arange(size))
     expected = appeal[context[:, None], slate] * look[:, :, None]
     largest = largest_slate_weights(logits[1], logits[0], size)
-    return _cells(context, logged, target, expected, largest)
+    return _cells(context, slate, logged, target, expected, largest)
 
 
 def sessions(step: float) -> Cells:
@@ -169,7 +169,7 @@ def sessions(step: float) -> Cells:
     state, action = path[:, :-1], path[:, 1:]
     expected = rng.uniform(0.05, 0.5, (actions, actions, 1))[state, action]
     largest = np.cumprod(np.full(size, largest_weight(np.exp(log_target), np.exp(log_logged))))
-    return _cells(path[:, 0], log_logged[state, action], log_target[state, action], expected, largest)
+    return _cells(path[:, 0], action, log_logged[state, action], log_target[state, action], expected, largest)
 
 
 def _of_tables(logged: Floats, target: Floats, appeal: Floats) -> Cells:
@@ -177,15 +177,17 @@ def _of_tables(logged: Floats, target: Floats, appeal: Floats) -> Cells:
     context, item = np.repeat(np.arange(n), m), np.tile(np.arange(m), n)
     steps = [np.log(table[context, item])[:, None] for table in (logged, target)]
     largest = np.array([largest_weight(target, logged)])
-    return _cells(context, steps[0], steps[1], appeal[context, item][:, None], largest)
+    return _cells(context, item[:, None], steps[0], steps[1], appeal[context, item][:, None], largest)
 
 
-def _cells(context: Integers, logged: Floats, target: Floats, expected: Floats, largest: Floats) -> Cells:
-    """The cells, contexts being equally likely; the model is off by up to 40 % of the truth, in each cell its own."""
+def _cells(
+    context: Integers, item: Integers, logged: Floats, target: Floats, expected: Floats, largest: Floats
+) -> Cells:
+    """The cells, contexts being equally likely; the model is off by up to 40 %, for each item its own."""
     n = int(context.max()) + 1
     chance, wanted = (np.exp(part.sum(axis=1)) / n for part in (logged, target))
-    off = np.random.default_rng(4).uniform(0.6, 1.4, expected.shape)
-    model = np.minimum(expected * off, 1.0)
+    off = np.random.default_rng(4).uniform(0.6, 1.4, (int(item.max()) + 1, expected.shape[2]))
+    model = np.minimum(expected * off[item], 1.0)
     by_context = np.stack([np.einsum("c,cko->ko", wanted * (context == x), model) * n for x in range(n)])
     value = np.einsum("c,cko->o", wanted, expected)
     return Cells(chance, logged, target, expected, model, by_context[context], value, largest)
