@@ -212,7 +212,8 @@ def percentile_interval(value: Floats, se: Floats, draws: Floats, level: float) 
     defined = np.isfinite(draws).all(axis=1)
     low = high = np.full(value.shape, np.nan)
     if defined.any():
-        low, high = np.quantile(draws[defined], [(1 - level) / 2, (1 + level) / 2], axis=0)
+        # The j-th smallest of b draws lies above j / (b + 1) of all; numpy's default makes 94.1 % of 95 % at b = 200.
+        low, high = np.quantile(draws[defined], [(1 - level) / 2, (1 + level) / 2], axis=0, method="weibull")
     return Interval(value, se, low, high, level, int((~defined).sum()))
 
 

@@ -18,11 +18,23 @@ def plain(values) -> Terms:
 
 def test_interval_by_hand():
     resamples = Resamples.of_indices([[0, 0], [0, 1], [1, 1]], 2)
-    interval = bootstrap(plain([1.0, 3.0]), resamples, level=0.5)  # draws 1, 2, 3: quartiles 1.5 and 2.5
+    interval = bootstrap(plain([1.0, 3.0]), resamples, level=0.5)  # draws 1, 2, 3: one in four each side
     assert [float(part[0]) for part in astuple(interval)[:4]] == pytest.approx(
-        [2.0, 1.0, 1.5, 2.5]
+        [2.0, 1.0, 1.0, 3.0]
     )  # se: sd 1.41 / 2**.5
     assert (interval.level, interval.undefined) == (0.5, 0)
+
+
+def test_the_quantiles_are_those_of_all_draws_not_of_the_sample():
+    """Another draw falls outside of the interval of b draws in 1 - level of the cases, however few they are."""
+    rng = np.random.default_rng(0)
+    outside = []
+    for _ in range(400):
+        values = rng.normal(size=(60, 1))
+        interval = bootstrap(plain(values), Resamples.draw(60, 39, int(rng.integers(2**32))))
+        more = values[rng.integers(0, 60, (100, 60)), 0].mean(axis=1)
+        outside.append(((more < interval.low[0]) | (more > interval.high[0])).mean())
+    assert np.mean(outside) == pytest.approx(0.05, abs=0.006)  # 0.074 by the quantiles of the sample
 
 
 def test_numerator_and_denominator_are_resampled_together():
