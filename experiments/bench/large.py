@@ -44,9 +44,10 @@ class Memory:
     files: int
 
     @classmethod
-    def now(cls) -> Memory:
+    def now(cls, process: int | str = "self") -> Memory:
         """What the kernel counts."""
-        lines = (line.partition(":") for line in STATUS.read_text(encoding="ascii", errors="replace").splitlines())
+        text = (STATUS.parents[1] / str(process) / STATUS.name).read_text(encoding="ascii", errors="replace")
+        lines = (line.partition(":") for line in text.splitlines())
         sizes = {name: int(rest.split()[0]) * 1024 for name, _, rest in lines if rest.endswith(" kB")}
         return cls(sizes["VmHWM"], sizes["VmRSS"], sizes["RssAnon"], sizes["RssFile"] + sizes["RssShmem"])
 
@@ -60,8 +61,8 @@ def items(sizes: Sizes, effort: Effort, progress: Advance) -> list[dict[str, Any
     """Speed, memory and loading time of a saved catalogue of `n_items` made-up items."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "items"
-        _alone(_save, path, sizes.n_items)
-        step_rates, loads, growth, features = _alone(_step_items, path, sizes, effort)
+        alone(_save, path, sizes.n_items)
+        step_rates, loads, growth, features = alone(_step_items, path, sizes, effort)
     progress(effort.repeats)
     many = f"{sizes.n_items:,} items"
     ratio = growth["peak"] / features
@@ -75,7 +76,7 @@ def items(sizes: Sizes, effort: Effort, progress: Advance) -> list[dict[str, Any
 
 def users(sizes: Sizes, effort: Effort, progress: Advance) -> list[dict[str, Any]]:
     """Speed and peak memory of `n_users` users side by side."""
-    step_rates, memory = _alone(_step_users, sizes, effort)
+    step_rates, memory = alone(_step_users, sizes, effort)
     progress(effort.repeats)
     many = f"{sizes.n_users:,} users"
     return [
@@ -84,7 +85,7 @@ def users(sizes: Sizes, effort: Effort, progress: Advance) -> list[dict[str, Any
     ]
 
 
-def _alone(function: Callable[Arguments, Found], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Found:
+def alone(function: Callable[Arguments, Found], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Found:
     """The result of `function`, called in a fresh process."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(function, *args, **kwargs).result()

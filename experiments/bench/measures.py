@@ -11,7 +11,8 @@ from typing import Any, Literal
 from recsim.report.format import number, percent
 
 RATE, TIMES, SECONDS, GIB, SHARE = "user-steps per CPU-second", "times", "seconds", "GiB", "share"
-SYMBOLS = {RATE: "/s", TIMES: "×", SECONDS: "s", GIB: "GiB"}
+CONTEXTS, CPU_SECONDS = "contexts per CPU-second", "CPU-seconds"
+SYMBOLS = {RATE: "/s", CONTEXTS: "/s", TIMES: "×", SECONDS: "s", CPU_SECONDS: "s", GIB: "GiB"}
 
 
 @dataclass(frozen=True)
@@ -61,17 +62,21 @@ PROMISES = {
     "items_memory": Promise("ceiling", 1.2),
     "items_load": Promise("ceiling", 5.0),
     "users_memory": Promise("ceiling", 4.0),
+    "ope_memory": Promise("ceiling", 1.0),
+    "ope_folder": Promise("ceiling", 120.0),
+    "ope_folder_memory": Promise("ceiling", 2.0),
+    "marginals": Promise("floor", 200),
 }
 
 
-def measure(name: str, label: str, unit: str, repeats: Sequence[float], sizes: Sizes, **more: Any) -> dict[str, Any]:
-    """The median of `repeats` beside its promise, where `sizes` are those that are promised for.
+def measure(name: str, label: str, unit: str, repeats: Sequence[float], sizes: Any, **more: Any) -> dict[str, Any]:
+    """The median of `repeats` beside its promise, where `sizes` are the default ones, which are promised for.
 
     `more` is added; a promise of speed with the same results is not kept where its `equal_results` is false.
     """
     value = _rounded(statistics.median(repeats), unit)
     found = {"name": name, "label": label, "unit": unit, "value": value}
-    if name in PROMISES and sizes == Sizes():
+    if name in PROMISES and sizes == type(sizes)():
         promise = PROMISES[name]
         found |= {
             promise.kind: promise.bound,
@@ -89,7 +94,7 @@ def amount(value: float, unit: str) -> str:
     """
     if unit == SHARE:
         return percent(value)
-    return f"{number(value, 0 if unit == RATE else 2)} {SYMBOLS[unit]}"
+    return f"{number(value, 0 if unit in (RATE, CONTEXTS) else 2)} {SYMBOLS[unit]}"
 
 
 def measured(found: dict[str, Any]) -> str:
@@ -138,4 +143,4 @@ def _rate(step: Callable[[], int], seconds: float) -> float:
 
 
 def _rounded(value: float, unit: str) -> float:
-    return round(value) if unit == RATE else round(value, 3)
+    return round(value) if unit in (RATE, CONTEXTS) else round(value, 3)

@@ -58,7 +58,7 @@ class WeightTotals:
         given = np.ones((1, reward.shape[2])) if share is None else share
         averaged = np.einsum("ng,go->no", weight, given)  # not a BLAS product: those depend on the threads
         sessions = sum_by(np.column_stack([weight, np.ones(len(weight))]), cluster, n_clusters)
-        earned = ((weight > 0)[:, :, None] & (reward != 0)).any(axis=1)  # (n, o)
+        earned = np.einsum("nk,nko->no", np.broadcast_to(weight > 0, reward.shape[:2]), reward != 0)  # in any position
         return cls(
             share=given,
             n_slates=len(weight),
