@@ -191,3 +191,10 @@ def test_estimated_propensities_miss_what_changed_over_time():
     assert round(found["ess"]) == 1654
     assert found["verdict"] == "caution"
     assert found["reason"].startswith("the log's propensities are estimates of its policy")
+    table = read_open_bandit(SAMPLE, "bts", "women")
+    log_propensity, hour = np.log(table["propensity_score"]), table["timestamp"].dt.floor("h")
+    explained = []
+    for extra in ([], [hour]):
+        groups = log_propensity.groupby([table["position"], table["item_id"], *extra])
+        explained.append(1 - (log_propensity - groups.transform("mean")).var() / log_propensity.var())
+    assert explained == pytest.approx([0.55, 0.98], abs=0.005)

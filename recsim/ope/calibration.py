@@ -12,9 +12,9 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 CANNOT_BE_KNOWN = (
-    "Whatever the logging policy knew and the table does not hold (stock, rules of the shop, the user's history) is "
-    "missing from these propensities; where it also moves the reward, every estimate is biased, and nothing in the "
-    "table can show by how much."
+    "Whatever the logging policy knew and the table does not hold (the hour, stock, rules of the shop, the user's "
+    "history) is missing from these propensities; where it also moves the reward, every estimate is biased, and "
+    "nothing in the table can show by how much."
 )
 EDGES = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 RARE = 0.01  # rows below carry weights up to 100
