@@ -17,7 +17,7 @@ from recsim.ope.inputs import Inputs
 from recsim.ope.named_columns import Named, groups_of, objectives_of
 from recsim.ope.propensities import Propensities, classified, frequencies
 from recsim.ope.table_arrays import NO_SESSION, Table, log_targets
-from recsim.ope.targets import Policies, Target, targets_of
+from recsim.ope.targets import Policies, targets_of
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -47,7 +47,7 @@ def singles_of(
     targets = targets_of(policy, table, *((rows.action, rows.actions) if rows.actions else (None, None)))
     order = rows.order
     reward, rows = reward[order], rows.sorted()
-    targets = {name: _sorted(target, order) for name, target in targets.items()}
+    targets = {name: target.ordered(order) for name, target in targets.items()}
     propensities = rows.estimated(classifier, n_folds) if rows.logged is None else None
     logged = np.log(rows.logged if propensities is None else propensities.logged)[:, None]  # type: ignore[arg-type]
     inputs = Inputs(
@@ -154,10 +154,6 @@ class _Rows:
             classifier=classifier,
             n_folds=n_folds,
         )
-
-
-def _sorted(target: Target, order: Integers) -> Target:
-    return Target(target.probability[order], None if target.table is None else target.table[order], target.elsewhere)
 
 
 def _models(

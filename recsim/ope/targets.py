@@ -25,13 +25,21 @@ class Target:
 
     Attributes:
         probability: (n,) float64, of the logged action.
-        table: (n, m) float64, of every action of the log in sorted order; None where only the logged ones are known.
+        table: (n, m) float64, of every action of the log in sorted order, read-only where it is the same for every
+            row; None where only those of the logged actions are known.
         elsewhere: mean probability of actions that were never logged; 0 where these are not known.
     """
 
     probability: Floats
     table: Floats | None = None
     elsewhere: float = 0.0
+
+    def ordered(self, order: Integers) -> Target:
+        """The same with the table's rows in this order."""
+        table = self.table
+        if table is not None and table.strides[0] != 0:  # else all rows are one
+            table = table[order]
+        return Target(self.probability[order], table, self.elsewhere)
 
 
 def targets_of(
@@ -101,7 +109,7 @@ class _Reader:
             raise ValueError(f"policy {self.name!r} is {value}; a probability is between 0 and 1. Correct it.")
         n, m = len(self.table), len(self.actions or ())
         whole = abs(value * m - 1) < SUM_ROUNDING  # then it is the uniform policy over the log's actions
-        return Target(np.full(n, value), np.full((n, m), value) if whole else None)
+        return Target(np.full(n, value), np.broadcast_to(value, (n, m)) if whole else None)
 
     def _array(self, policy: Any) -> Target:
         if isinstance(policy, pd.Series):
@@ -122,10 +130,6 @@ class _Reader:
         return Target(self._of_logged(values), values)
 
     def _frame(self, policy: pd.DataFrame) -> Target:
-        if self.actions is None:
-            raise ValueError(
-                f"policy {self.name!r} gives probabilities of actions, but no column is named as `action`; name it."
-            )
         if len(policy) != len(self.table):
             raise ValueError(
                 f"policy {self.name!r} has {len(policy):,} rows for a table of {len(self.table):,}; it needs one "
@@ -134,25 +138,34 @@ class _Reader:
         if not policy.columns.is_unique:
             raise ValueError(f"policy {self.name!r} has two columns for one action; keep one column per action.")
         self._refuse_reordered(policy.index)
-        values = self._numbers(policy)
-        self._refuse_wrong(values, list(policy.columns))
-        self._refuse_sums(values.sum(axis=1))
-        place = {label: number for number, label in enumerate(policy.columns)}
-        logged = np.zeros((len(values), len(self.actions)))
-        for number, label in enumerate(self.actions):
-            if label in place:
-                logged[:, number] = values[:, place[label]]
-        return Target(
-            self._of_logged(logged), logged, max(0.0, float((values.sum(axis=1) - logged.sum(axis=1)).mean()))
-        )
+        return self._by_label(self._numbers(policy), list(policy.columns))
 
     def _shares(self, policy: Mapping[Any, Any]) -> Target:
         if not policy or not all(_is_number(value) for value in policy.values()):
             raise TypeError(f"policy {self.name!r} is a mapping, but not from actions to probabilities; pass numbers.")
-        one = pd.DataFrame(
-            [list(policy.values())], columns=pd.Index(list(policy), tupleize_cols=False), dtype=np.float64
-        )
-        return self._frame(one.iloc[np.zeros(len(self.table), int)].set_axis(self.table.index))
+        return self._by_label(np.array([list(policy.values())], np.float64), list(policy))
+
+    def _by_label(self, values: Floats, labels: list[Any]) -> Target:
+        """Of probabilities (n, m') of actions, or (1, m') the same for every row."""
+        if self.actions is None:
+            raise ValueError(
+                f"policy {self.name!r} gives probabilities of actions, but no column is named as `action`; name it."
+            )
+        self._refuse_wrong(values, labels)
+        self._refuse_sums(values.sum(axis=1))
+        place = {label: number for number, label in enumerate(labels)}
+        known = [number for number, label in enumerate(self.actions) if label in place]
+        if not known:
+            raise ValueError(
+                f"policy {self.name!r} is about actions such as {labels[0]!r}, the log about such as "
+                f"{self.actions[0]!r}; they have none in common. Write them alike."
+            )
+        own = [place[self.actions[number]] for number in known]
+        table = np.zeros((len(values), len(self.actions)))
+        table[:, known] = values[:, own]
+        elsewhere = float(np.delete(values, own, axis=1).sum(axis=1).mean())
+        table = np.broadcast_to(table, (len(self.table), len(self.actions)))
+        return Target(self._of_logged(table), table, elsewhere)
 
     def _numbers(self, policy: Any) -> Floats:
         try:

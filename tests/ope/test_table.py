@@ -116,6 +116,15 @@ def test_types_change_nothing(table, evaluation):
     assert found.to_frame().equals(evaluation.to_frame())
 
 
+def test_ids_of_any_size(table, evaluation):
+    ids = {"a": 3, "b": 300, "c": 10**15}
+    large = table.assign(item=table["item"].map(ids))
+    found = evaluate(large, policy={"even": 1 / 3, "best": best}, columns=CONTEXT)
+    assert found.to_frame().equals(evaluation.to_frame())
+    shares = evaluate(large, policy={"even": dict.fromkeys(ids.values(), 1 / 3)}, columns=CONTEXT)
+    assert rows_of(shares).equals(rows_of(evaluation))
+
+
 def test_several_objectives_and_their_weighted_sum(table):
     columns = {**CONTEXT, "reward": {"clicks": "click", "sales": "sale"}}
     found = evaluate(table, policy=1 / 3, columns=columns, weights={"clicks": 1.0, "sales": 10.0})

@@ -48,6 +48,11 @@ def test_shares_of_actions():
     target = only({"a": 0.5, "new": 0.5})
     assert target.probability.tolist() == [0.5, 0.0, 0.0, 0.5]
     assert target.elsewhere == pytest.approx(0.5)
+    assert only({"c": 0.1, "a": 0.2, "b": 0.7}).elsewhere == 0.0  # exactly: rounding is no unknown action
+    with pytest.raises(
+        ValueError, match=r"about actions such as 0, the log about such as 'a'; they have none in common"
+    ):
+        read(pd.DataFrame([[0.5, 0.5]] * 4, columns=[0, 1]))
     with pytest.raises(ValueError, match=r"row 0: the probabilities of policy 'target' add up to 0.8; over all"):
         read({"a": 0.5, "b": 0.3})
     with pytest.raises(ValueError, match=r"row 0, action 'b': policy 'target' gives -0.5; a probability is between"):
