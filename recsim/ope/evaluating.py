@@ -73,7 +73,7 @@ def evaluate(log: Any, *policies: Any, **options: Any) -> Evaluation:
     >>> float(evaluation.to_frame().set_index(["estimator", "objective"]).loc[("snips", "reward"), "value"])
     0.5
     """
-    if isinstance(log, pd.DataFrame):
+    if isinstance(log, pd.DataFrame) or "columns" in options:  # tables of other libraries are refused in words
         return evaluate_table(log, *policies, **options)
     found: Evaluation = evaluate_log(log, *policies, **options)
     return found

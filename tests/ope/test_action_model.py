@@ -39,6 +39,17 @@ def test_no_row_is_scored_by_a_model_that_saw_it():
         assert not set(session[model.fold == number]) & set(session[model.fold != number])
 
 
+def test_numbers_of_actions_are_names_not_sizes():
+    context, action, reward = small()
+    assert len(set(np.bincount(action))) == 4  # columns of the design stand in the order of frequencies
+    other = np.array([2, 0, 3, 1])
+    one, two = (
+        ActionModel.fit(context, numbers, 4, reward, np.arange(400), seed=0).values({})[0]
+        for numbers in (action, other[action])
+    )
+    assert (one == two).all()
+
+
 def test_many_contexts_are_scored_in_blocks_alike(monkeypatch):
     context, action, reward = small()
     context = context + np.random.default_rng(3).normal(size=context.shape).astype(np.float32)

@@ -261,8 +261,8 @@ def test_arguments_of_wrong_types(table):
         evaluate(table, policy=0.3, columns={**COLUMNS, "reward": []})
     with pytest.raises(TypeError, match="weights is float; pass a dictionary"):
         evaluate(table, policy=0.3, columns=COLUMNS, weights=1.0)
-    with pytest.raises(TypeError, match=r"the table is a dict; pass a pandas.DataFrame"):
-        table_of({"click": [1]}, 0.3, COLUMNS)
+    with pytest.raises(TypeError, match=r"the table is a dict; pass a pandas.DataFrame \(others have .to_pandas"):
+        evaluate({"click": [1]}, policy=0.3, columns=COLUMNS)
 
 
 def test_weights_that_do_not_fit(table):
@@ -360,3 +360,26 @@ def test_bad_tables_never_give_a_silent_nan(column, row, value):
 @example(column="taste", row=3, value=math.nan)
 def test_bad_context_never_gives_a_silent_nan(column, row, value):
     check_one_odd_value(column, row, value, {**CONTEXT, "propensity": None})
+
+
+@settings(max_examples=60, **EXAMPLES)
+@given(
+    policy=st.one_of(
+        ODD,
+        st.lists(ODD, max_size=13),
+        st.lists(st.floats(0, 1), min_size=12, max_size=12),
+        st.dictionaries(st.sampled_from(["a", "b", "c", "d"]), st.one_of(st.floats(), ODD), max_size=4),
+    )
+)
+def test_bad_policies_never_give_a_silent_nan(policy):
+    """Whatever is given as a policy, an error names it, or every NaN stands beside `do not use`."""
+    table, message = logged(4, seed=5), ""
+    try:
+        frame = evaluate(table, policy={"new": policy}, columns=COLUMNS, n_boot=20).to_frame()
+    except (ValueError, TypeError) as error:
+        message = str(error)
+    if message:
+        assert "policy" in message
+        return
+    numbers = frame[["value", "se", "low", "high"]].to_numpy()
+    assert (frame["verdict"][~np.isfinite(numbers).all(axis=1)] == "do not use").all()
