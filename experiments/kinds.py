@@ -59,6 +59,7 @@ LEARNED: Mapping[str, LearnedKind] = {
     ),
     "offpolicy_reinforce": _offline("reinforce:OffPolicyReinforce"),
     "conservative": _offline("conservative:BehaviourRegularised"),
+    "counterfactual": _offline("counterfactual:CounterfactualRanker"),
     "ppo": LearnedKind(settings.PPOPolicy, "recsim.agents.ppo.scorer:PPOScorer", "environment", suffix=".zip"),
     "sb3": LearnedKind(settings.StockPolicy, "recsim.agents.sb3.policy:SB3Policy", "environment", suffix=".zip"),
     "custom": LearnedKind(settings.CustomPolicy, "", None, suffix=".agent"),

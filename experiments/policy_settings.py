@@ -185,7 +185,7 @@ class OfflinePolicy(WarmStarted, LoggedSettings):
         temperature: 1 is what was trained.
     """
 
-    kind: Literal["offpolicy_reinforce", "conservative"]
+    kind: Literal["offpolicy_reinforce", "conservative", "counterfactual"]
     temperature: NotNegative = 1.0
     log: Literal["launch", "production"] = "production"
 

@@ -16,12 +16,13 @@ Floats = NDArray[np.float64]
 RIDGE = 100.0  # of standardised columns: many of them say little
 
 
-def credit(log: Log, gamma: float) -> Floats:
+def credit(log: Log, gamma: float, *, divided: bool = False) -> Floats:
     """(n, k) float64, reward of a position plus the discounted rewards of its session's later slates.
 
     c[t, j] = r[t, j] + sum over later slates u of the session of gamma^(u - t) * (reward of slate u)
 
-    Positions of one slate share the later rewards, as any of them may have kept the user, or lost them.
+    Positions of one slate share the later rewards, as any of them may have kept the user, or lost them. `divided`, they
+    have equal parts of them, so that the positions of a slate add up to what the whole slate is credited with.
     """
     order = np.lexsort((log.step, log.session, log.user))
     user, session, step = (values[order] for values in (log.user, log.session, log.step))
@@ -32,7 +33,8 @@ def credit(log: Log, gamma: float) -> Floats:
     unsorted = np.empty_like(later)
     unsorted[order] = later
     own: Floats = log.objectives @ np.array(log.info.weights)
-    return own + unsorted[:, None]
+    parts = np.maximum((log.slate >= 0).sum(axis=1), 1) if divided else 1
+    return own + (unsorted / parts)[:, None]
 
 
 def expected(log: Log, earned: Floats) -> Floats:
@@ -56,13 +58,13 @@ def expected(log: Log, earned: Floats) -> Floats:
     return found
 
 
-def advantage(log: Log, gamma: float) -> Floats:
-    """(n, k) float64, credit above what was expected, in standard deviations.
+def advantage(log: Log, gamma: float, *, divided: bool = False) -> Floats:
+    """(n, k) float64, credit (see there) above what was expected, in standard deviations.
 
     Raises:
         ValueError: if the log has a single user, or every position earned what was expected.
     """
-    earned = credit(log, gamma)
+    earned = credit(log, gamma, divided=divided)
     above: Floats = earned - expected(log, earned)
     spread = float(above[log.slate >= 0].std())
     if spread < 1e-9:

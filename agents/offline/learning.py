@@ -171,21 +171,69 @@ def learn(
         ValueError: if training diverges, or the log gives nothing to learn (see `advantage`).
     """
     examples = Examples.of(log, advantage(log, gamma))
+    learned_from, held = learned_and_held(log)
+    held_out = examples.at(held)
+
+    def gain(rows: torch.Tensor) -> torch.Tensor:
+        batch = examples.at(rows)
+        return objective(slate_log_prob(ranker(batch.observation), batch.slate), batch).sum(dim=1)
+
+    climb(
+        ranker,
+        learned_from,
+        gain,
+        lambda: _value(ranker, held_out, objective),
+        seed=seed,
+        schedule=schedule,
+        progress=progress,
+    )
+
+
+def learned_and_held(log: Log) -> tuple[torch.Tensor, torch.Tensor]:
+    """Row numbers of four users in five, from whom is learned, and of the others, who say when to stop."""
     held = torch.tensor(user_folds(log) == 0)
-    held_out, learned_from = examples.at(held), torch.nonzero(~held).squeeze(1)
+    return torch.nonzero(~held).squeeze(1), torch.nonzero(held).squeeze(1)
+
+
+def climb(
+    ranker: Ranker,
+    learned_from: torch.Tensor,
+    gain: Callable[[torch.Tensor], torch.Tensor],
+    value: Callable[[], float],
+    *,
+    seed: int,
+    schedule: Schedule,
+    progress: Progress,
+    before_pass: Callable[[], None] | None = None,
+) -> None:
+    """Adam on shuffled rows, and in the end the weights whose held-out value was highest.
+
+    Args:
+        ranker: what learns; where no pass does better than its start, it stays there.
+        learned_from: row numbers.
+        gain: of some of these rows, (b,); its mean is maximised.
+        value: of the ranker as it is, on rows held out.
+        seed: of the order of the rows.
+        schedule: how long and how fast.
+        progress: called with the number of passes done.
+        before_pass: called before every pass.
+
+    Raises:
+        ValueError: if training diverges.
+    """
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(ranker.parameters(), lr=schedule.learning_rate)
-    best, weights, waited = _value(ranker, held_out, objective), _copy(ranker), 0
+    best, weights, waited = value(), _copy(ranker), 0
     for epoch in range(schedule.epochs):
+        if before_pass:
+            before_pass()
         order = learned_from[torch.randperm(len(learned_from), generator=generator)]
         for step, rows in enumerate(torch.split(order, schedule.batch), 1):
-            batch = examples.at(rows)
-            log_prob = slate_log_prob(ranker(batch.observation), batch.slate)
-            descend(optimizer, -objective(log_prob, batch).sum(dim=1).mean(), f"at step {step} of pass {epoch + 1}")
-        value = _value(ranker, held_out, objective)
-        waited = 0 if value > best else waited + 1
-        if value > best:
-            best, weights = value, _copy(ranker)
+            descend(optimizer, -gain(rows).mean(), f"at step {step} of pass {epoch + 1}")
+        now = value()
+        waited = 0 if now > best else waited + 1
+        if now > best:
+            best, weights = now, _copy(ranker)
         if progress:
             progress(epoch + 1)
         if waited == schedule.patience:

@@ -43,6 +43,7 @@ policies:
   - {kind: slateq, n_users: 12}
   - {kind: offpolicy_reinforce, options: {epochs: 2}}
   - {kind: conservative, options: {epochs: 2}}
+  - {kind: counterfactual, options: {epochs: 2, estimator: snips, weight: slate}}
   - {kind: ppo, timesteps: 64, n_envs: 4, n_steps: 8, batch_size: 16, n_epochs: 1, eval_every: 64, eval_users: 4}
   - {kind: sb3, algorithm: ppo, action: slate, timesteps: 64, n_envs: 4, eval_every: 64, eval_users: 4,
      options: {n_steps: 8, batch_size: 16, n_epochs: 1}}

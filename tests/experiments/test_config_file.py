@@ -122,7 +122,7 @@ def test_a_catalogue_folder_is_looked_for_beside_the_config(write_config: Write,
             3,
             "'policies.0.kind' is missing; choose from uniform, popularity, static_fusion, fusion, linucb, "
             "linear_thompson, logistic_thompson, neural_linear, cascade_linucb, epsilon_greedy, slateq, "
-            "offpolicy_reinforce, conservative, ppo, sb3, custom, myopic_oracle.",
+            "offpolicy_reinforce, conservative, counterfactual, ppo, sb3, custom, myopic_oracle.",
         ),
         (
             "name: a\npolicies:\n  - uniform\n",
