@@ -23,6 +23,10 @@ NEEDS = {
     "`next_items`, and `features` must be passed",
     "marginal": "the chance of each item at its position under both policies: pass the policy that was in force as "
     "`logging`; both need a method `marginal_log_prob`",
+    "pseudo_inverse": "the chance of each item at each position: the policy needs a method `position_log_prob` if the "
+    "log shows every slate alike; else pass the policy that was in force as `logging`, both with `marginal_log_prob`",
+    "exposure": "how often users look at each position, `examination`, and the chance of each item at each position: "
+    "pass the policy that was in force as `logging`; both need a method `position_log_prob`",
     "table": "the probabilities of all actions under both policies: of a log, pass the policy that was in force as "
     "`logging`, and both need a method `first_probability`; a table gives them where propensities are estimated",
     "groups": "the group of every action: pass `groups`",
@@ -43,12 +47,14 @@ class Case:
         target: (n, k) float64, step-wise log-propensities of the target policy.
         makers: by name of `NEEDS`, what makes that part; parts without a maker are not available.
         tuned: by estimator, the number that was chosen for it on this log.
+        chosen: by what they are of, weights that were chosen on this log.
     """
 
     inputs: Inputs
     target: Floats
     makers: dict[str, Callable[[], Any]] = field(default_factory=dict)
     tuned: dict[str, float] = field(default_factory=dict)
+    chosen: dict[str, Floats] = field(default_factory=dict)
 
     @property
     def reward(self) -> Floats:
@@ -88,6 +94,18 @@ class Case:
     def marginal(self) -> tuple[Floats, Floats]:
         """(n, k) log-probabilities of the logged items at their positions, under the target and the logging policy."""
         found: tuple[Floats, Floats] = self._made("marginal")
+        return found
+
+    @cached_property
+    def pseudo_inverse(self) -> Floats:
+        """(n,) weights of slates for rewards that items add up to."""
+        found: Floats = self._made("pseudo_inverse")
+        return found
+
+    @cached_property
+    def exposure(self) -> tuple[Floats, Floats, Floats]:
+        """(n, k, k) log-chance of each item at each position, target and logging policy; (k,) how often users look."""
+        found: tuple[Floats, Floats, Floats] = self._made("exposure")
         return found
 
     @cached_property

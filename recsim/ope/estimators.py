@@ -16,9 +16,10 @@ ESTIMATORS = {one.name: one for one in (*SLATE_ESTIMATORS, *ACTION_ESTIMATORS, *
 # self-normalised ones stand before their plain forms: the mean weight, which should be 1 and is not in a finite log,
 # cancels in them, so that they are steadier and never leave the range of the rewards. dm checks itself least.
 PREFERRED = (
-    *("dr", "sndr", "dros", "switch-dr", "subgaussian-dr", "offcem", "cascade-dr"),
-    *("snrips", "rips", "snips", "snsips", "clipped-ips", "subgaussian-ips", "ips", "sips", "mips", "replay"),
-    "dm",
+    *("dr", "sndr", "dros", "switch-dr", "subgaussian-dr", "cascade-dr"),
+    *("snrips", "rips", "snips", "snsips", "clipped-ips", "subgaussian-ips", "ips", "sips", "replay"),
+    *("aips", "offcem", "mips", "pbm-dr", "sniips", "iips", "interpol", "pbm"),
+    *("pi-variates", "pi-variate", "wpi", "pi", "dm"),
 )
 PREFERRED_SESSION = ("session-dr", "session-wdr", "magic", "wpdis", "pdis-rips", "pdis", "wis", "tis", "fqe")
 

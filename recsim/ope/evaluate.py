@@ -40,6 +40,7 @@ def evaluate(
     features: Features | None = None,
     logging: Policy | None = None,
     groups: ArrayLike | None = None,
+    examination: ArrayLike | None = None,
     estimators: Sequence[str] | None = None,
     n_boot: int = 200,
     level: float = 0.95,
@@ -61,6 +62,7 @@ def evaluate(
         features: `features(observation (n, d), slate (n, k)) -> (n, k, f) float32` for models of rewards and sessions.
         logging: the policy that was in force, for estimators that need more of it than the logged propensities.
         groups: (m,) whole numbers, the group of every item, such as `Catalog.category`: for mips and offcem.
+        examination: (k,) how often users look at each position, in any unit: for pbm, pbm-dr and interpol.
         estimators: names of `recsim.ope.estimators.ESTIMATORS`; by default those that are fast.
         n_boot: bootstrap draws.
         level: of the intervals.
@@ -78,9 +80,10 @@ def evaluate(
     inputs = inputs_of(log)
     wanted = chosen(default(inputs) if estimators is None else estimators)
     group = None if groups is None else np.asarray(groups, np.int64)
+    looked = None if examination is None else np.asarray(examination, np.float64)
     resamples = Resamples.draw(inputs.n_clusters, n_boot, sub_seed(seed, "bootstrap"))
     tick = _Ticker((n_folds if features else 0) + 2 * len(policies), progress)
-    evidence = Evidence.of(log, inputs, logging, group, features, seed, n_samples, n_folds, tick)
+    evidence = Evidence.of(log, inputs, logging, group, looked, features, seed, n_samples, n_folds, tick)
     judged: dict[str, Judged] = {}
     for name, policy in zip(names, policies, strict=True):
         case = evidence.case(policy)

@@ -30,6 +30,7 @@ def evaluate(
     features: Features | None = None,
     logging: Policy | None = None,
     groups: ArrayLike | None = None,
+    examination: ArrayLike | None = None,
     estimators: Sequence[str] | None = None,
     n_boot: int = 200,
     level: float = 0.95,

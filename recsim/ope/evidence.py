@@ -14,6 +14,7 @@ from recsim.ope.case import Case
 from recsim.ope.checks import logged_array, target_array
 from recsim.ope.fqe import FittedQ, fitted_q
 from recsim.ope.inputs import Inputs, target_of
+from recsim.ope.pseudo_inverse import product_weight, uniform_weight
 from recsim.ope.reward_model import Features, RewardModel
 
 if TYPE_CHECKING:
@@ -45,6 +46,15 @@ class Marginals(Protocol):
 
 
 @runtime_checkable
+class Placing(Protocol):
+    """A policy that knows how likely each item is at every position."""
+
+    def position_log_prob(self, observation: Observation, slate: Items) -> Floats:
+        """(n, k, k), of each item of `slate` at each position."""
+        ...
+
+
+@runtime_checkable
 class FirstProbability(Protocol):
     """A policy that knows the chance of every item at the top of a slate."""
 
@@ -62,6 +72,7 @@ class Evidence:
         inputs: its checked arrays.
         logging: the policy that was in force, if it is known.
         groups: (m,) the group of every item, if there are any.
+        examination: (k,) how often users look at each position, if that is known.
         model: of the objectives without their weighted sum, which follows from them; None without features.
         model_logged: (n, k, o + 1) float64, its values of the logged slates.
         seed: of draws from target policies.
@@ -72,6 +83,7 @@ class Evidence:
     inputs: Inputs
     logging: Policy | None
     groups: Items | None
+    examination: Floats | None
     model: RewardModel | None
     model_logged: Floats | None
     seed: int
@@ -84,6 +96,7 @@ class Evidence:
         inputs: Inputs,
         logging: Policy | None,
         groups: Items | None,
+        examination: Floats | None,
         features: Features | None,
         seed: int,
         n_samples: int,
@@ -92,7 +105,7 @@ class Evidence:
     ) -> Evidence:
         """Fit what `features` allow on the log; arguments as in `recsim.ope.evaluate`."""
         if features is None:
-            return cls(log, inputs, logging, groups, None, None, seed, n_samples)
+            return cls(log, inputs, logging, groups, examination, None, None, seed, n_samples)
         model = reward_model.cross_fit(
             log.observation,
             log.slate,
@@ -105,7 +118,7 @@ class Evidence:
             on_fold=lambda: tick("fitting the reward model"),
         )
         logged = inputs.with_total(reward_model.predict_logged(model, log.observation, log.slate))
-        return cls(log, inputs, logging, groups, model, logged, seed, n_samples)
+        return cls(log, inputs, logging, groups, examination, model, logged, seed, n_samples)
 
     def case(self, policy: Policy) -> Case:
         """One target policy on this log."""
@@ -120,6 +133,13 @@ class Evidence:
         known = [one for one in both if isinstance(one, Marginals)]
         if len(known) == 2:
             case.makers["marginal"] = lambda: self._marginals(*known)
+            case.makers["pseudo_inverse"] = lambda: product_weight(*case.marginal)
+        n_items = uniform_over(self.inputs.logged)
+        if n_items and isinstance(both[0], Placing):
+            case.makers["pseudo_inverse"] = lambda: uniform_weight(self._places(both[0]), n_items)
+        if self.examination is not None and all(isinstance(one, Placing) for one in both):
+            looked = self.examination
+            case.makers["exposure"] = lambda: (*(self._places(one) for one in both), looked)
         if self.groups is not None:
             group = self.groups
             case.makers["groups"] = lambda: (group, self.log.slate[:, 0])
@@ -188,6 +208,15 @@ class Evidence:
             found.append(np.concatenate([design.mean(axis=1), design.std(axis=1)], axis=1))
         return np.concatenate(found).astype(np.float64)
 
+    def _places(self, policy: Placing) -> Floats:
+        """(n, k, k) of one policy."""
+        log = self.log
+        blocks = [
+            policy.position_log_prob(log.observation[rows], log.slate[rows])
+            for rows in reward_model.row_blocks(len(log))
+        ]
+        return np.concatenate(blocks)
+
     def _marginals(self, policy: Marginals, logging: Marginals) -> tuple[Floats, Floats]:
         """(n, k) each: the target's and the logging policy's."""
         log = self.log
@@ -201,3 +230,14 @@ class Evidence:
         return target_array(found[0], "marginal_log_prob of the target"), logged_array(
             found[1], "marginal_log_prob of the logging policy"
         )
+
+
+def uniform_over(logged: Floats) -> int:
+    """How many items a policy chose from that showed every slate without repeats alike; 0 if it did not.
+
+    >>> uniform_over(np.log([[1 / 4, 1 / 3], [1 / 4, 1 / 3]])), uniform_over(np.log([[1 / 4, 1 / 3], [1 / 4, 1 / 2]]))
+    (4, 0)
+    """
+    n_items = round(float(np.exp(-logged[0, 0])))
+    left = n_items - np.arange(logged.shape[1])
+    return n_items if left[-1] > 0 and np.allclose(logged, -np.log(left), rtol=0.0, atol=1e-9) else 0

@@ -64,6 +64,12 @@ class Inputs:
         out[self.cluster, self.step] = self.reward.sum(axis=1)
         return out
 
+    @cached_property
+    def so_far(self) -> Floats:
+        """(n, 2) what a session tells before each of its slates: how many there were, and what they earned."""
+        earned = np.cumsum(self.by_step[:, :, -1], axis=1) - self.by_step[:, :, -1]
+        return np.column_stack([self.step.astype(np.float64), earned[self.cluster, self.step]])
+
     def with_total(self, values: Floats) -> Floats:
         """`values` (n, k, o) with their weighted sum as one more objective."""
         return with_total(values, self.weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,9 @@ from recsim.ope.action_estimators import ACTION_ESTIMATORS, TRIED, tuning
 from recsim.ope.case import Case
 from recsim.ope.estimators import PREFERRED, PREFERRED_SESSION, chosen
 from recsim.ope.inputs import inputs_of, target_of
-from recsim.policy import Decision
+from recsim.ope.positions import iips
+from recsim.ope.pseudo_inverse import pi, product_weight, uniform_weight, wpi
+from recsim.policy import Decision, Ranking
 
 STEPS = 3  # slates a session of the log, in contexts of their own
 WEIGHTED = ["tis", "wis", "pdis", "pdis-rips", "wpdis"]
@@ -159,6 +161,67 @@ def test_weights_are_tamed_by_the_strongest_number_that_does_no_harm_to_see(worl
 def test_by_default_single_actions_have_estimators_of_their_own(world, single, features):
     frame = evaluate(single[0], [TopOnly(world.target)], seed=0, features=features).to_frame()
     assert list(frame["estimator"].unique()) == ["ips", "snips", "dm", "dr", "sndr"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Scores of a tiny policy as a scorer."""
+
+    table: np.ndarray
+
+    def scores(self, observation):
+        return self.table[observation.argmax(axis=1)]
+
+
+def ranking(policy) -> Ranking:
+    return Ranking(policy.name, Table(policy.table), 3, 1.0)
+
+
+PLACED = ["iips", "sniips", "pi", "wpi", "pi-variate", "pi-variates", "pbm", "pbm-dr", "interpol", "aips", "cascade-dr"]
+
+
+@pytest.fixture(scope="module")
+def placed(world, tiny_log, features):
+    """Both policies by all estimators that need to know where a policy puts items."""
+    policies = [ranking(world.target), ranking(world.behaviour)]
+    looked = 1.0 / (1.0 + np.arange(3))
+    needed = {"features": features, "logging": policies[1], "examination": looked}
+    frame = evaluate(tiny_log, policies, seed=0, estimators=PLACED, **needed).to_frame()
+    return frame.query("objective == 'click'").set_index(["policy", "estimator"])
+
+
+@pytest.mark.parametrize("estimator", PLACED)
+def test_the_logging_policy_gets_the_mean_reward_wherever_it_puts_items(tiny_log, placed, estimator):
+    row = placed.loc[("behaviour", estimator)]
+    mean = tiny_log.objectives[:, :, 0].sum(axis=1).mean()
+    assert row["value"] == pytest.approx(mean, rel=0.03 if estimator in ("pbm-dr", "cascade-dr") else 1e-9)
+    assert row["verdict"] == "trust"
+
+
+@pytest.mark.parametrize("estimator", PLACED)
+def test_values_of_slates_are_not_far_from_the_truth(world, placed, estimator):
+    """Users who tire of what is alike break most assumptions a little: by less than a twentieth of the value here."""
+    row, truth = placed.loc[("target", estimator)], world.truth(world.target)[0]
+    assert abs(row["value"] - truth) < 4 * row["se"] + 0.05 * truth
+
+
+def test_estimators_by_position_are_those_of_plain_arrays(world, tiny_log, placed):
+    target, logged = (
+        ranking(one).marginal_log_prob(tiny_log.observation, tiny_log.slate) for one in (world.target, world.behaviour)
+    )
+    assert placed.loc[("target", "iips"), "value"] == pytest.approx(
+        float(iips(tiny_log.objectives, target, logged).value[0])
+    )
+    weight = product_weight(target, logged)
+    assert placed.loc[("target", "wpi"), "value"] == pytest.approx(float(wpi(tiny_log.objectives, weight).value[0]))
+
+
+def test_a_uniform_log_needs_no_logging_policy_for_the_pseudo_inverse(world, tiny_log):
+    alike = replace(tiny_log, step_log_prob=np.tile(-np.log([6.0, 5.0, 4.0]), (len(tiny_log), 1)))
+    target = ranking(world.target)
+    found = evaluate(alike, [target], seed=0, estimators=["pi"]).estimates[0].value
+    weight = uniform_weight(target.position_log_prob(alike.observation, alike.slate), 6)
+    assert found == pytest.approx(float(pi(alike.objectives, weight).value[0]), rel=1e-12)
 
 
 def test_what_an_estimator_needs_is_told(world, tiny_log):
