@@ -159,20 +159,28 @@ def _double(rate: Floats, arrived: Floats, left: Floats) -> None:
 
 
 @inline_kernel
-def _one_more(counts: Floats, arrived: Floats, left: Floats, out: Floats) -> None:
-    """Fill `out` (k, lanes), the chances that 0, 1, .. k-1 items have arrived, from those without one of them."""
-    for number in range(len(counts) - 1, 0, -1):
-        for lane in range(_LANES):
-            out[number, lane] = counts[number, lane] * left[lane] + counts[number - 1, lane] * arrived[lane]
+def _nobody(counts: Floats) -> None:
+    """Fill the chances `counts` (lanes, k) that 0, 1, .. k-1 items have arrived, of no items."""
+    counts[:] = 0.0
     for lane in range(_LANES):
-        out[0, lane] = counts[0, lane] * left[lane]
+        counts[lane, 0] = 1.0
 
 
 @inline_kernel
-def _nobody(counts: Floats) -> None:
-    counts[:] = 0.0
+def _one_more(counts: Floats, arrived: Floats, left: Floats) -> None:
+    """Take one more item into `counts`, where it is."""
     for lane in range(_LANES):
-        counts[0, lane] = 1.0
+        came, stays = arrived[lane], left[lane]
+        for number in range(counts.shape[1] - 1, 0, -1):
+            counts[lane, number] = counts[lane, number] * stays + counts[lane, number - 1] * came
+        counts[lane, 0] *= stays
+
+
+@inline_kernel
+def _copy(counts: Floats, out: Floats) -> None:
+    for lane in range(_LANES):
+        for number in range(counts.shape[1]):
+            out[lane, number] = counts[lane, number]
 
 
 @inline_kernel
@@ -181,27 +189,28 @@ def _add(rate: Floats, arrived: Floats, left: Floats, before: Floats, after: Flo
     w, first = len(rate), len(arrived) - len(rate)
     _nobody(before[0])
     for item in range(first):
-        _one_more(before[0], arrived[item], left[item], before[0])
+        _one_more(before[0], arrived[item], left[item])
     for j in range(w):
-        _one_more(before[j], arrived[first + j], left[first + j], before[j + 1])
+        _copy(before[j], before[j + 1])
+        _one_more(before[j + 1], arrived[first + j], left[first + j])
     _nobody(after)
     for j in range(w - 1, -1, -1):
-        for place in range(out.shape[1]):
-            position = j if own else place
-            for lane in range(_LANES):
-                chance = 0.0
+        for lane in range(_LANES):
+            weight = rate[j, lane] * left[first + j, lane]
+            for place in range(out.shape[1]):
+                position, chance = j if own else place, 0.0
                 for number in range(position + 1):
-                    chance += before[j, number, lane] * after[position - number, lane]
-                out[j, place] += chance * rate[j, lane] * left[first + j, lane]
-        _one_more(after, arrived[first + j], left[first + j], after)
+                    chance += before[j, lane, number] * after[lane, position - number]
+                out[j, place] += chance * weight
+        _one_more(after, arrived[first + j], left[first + j])
 
 
 @inline_kernel
 def _finished(left: Floats, counts: Floats, own: bool, below: Floats, out: Floats) -> bool:
     """Whether what comes later is negligible: then an item has not arrived yet, and no more than its position have."""
     w, total = len(out), 0.0
-    for number in range(len(counts)):
-        total += counts[number, _LANES - 1]
+    for number in range(len(below)):
+        total += counts[_LANES - 1, number]
         below[number] = total
     for j in range(w):
         for place in range(out.shape[1]):
@@ -252,7 +261,7 @@ def _fill(logits: Floats, wanted: Items, k: int, own: bool, passes: int, out: Fl
         log_total = np.log(np.exp(logit - best[0]).sum()) + best[0]
         chance = np.zeros((w, out.shape[2]))
         rate, arrived, left = np.empty((w, _LANES)), np.empty((m, _LANES)), np.empty((m, _LANES))
-        before, after, below = np.empty((w + 1, k, _LANES)), np.empty((k, _LANES)), np.empty(k)
+        before, after, below = np.empty((w + 1, _LANES, k)), np.empty((_LANES, k)), np.empty(k)
         for part in range(passes if k > 1 else 0):
             shift, finished = _START - log_total, False
             while not finished:
