@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recsim.marginals import plackett_luce_position_log_prob
 from recsim.ope.exposure import exposure_weight, interpol, pbm, pbm_dr
@@ -215,3 +217,25 @@ def test_errors_name_what_is_wrong(drawn):
             pbm(reward, target, logged, np.array([1.0, 1.0, value, 1.0]))
     with pytest.raises(ValueError, match="window is -1; it is a number of positions from 0 up"):
         interpol(reward, target, logged, theta, window=-1)
+
+
+def value_or_refusal(estimator, *arrays):
+    try:
+        return estimator(*arrays).value
+    except ValueError as error:
+        return str(error)
+
+
+@given(
+    which=st.integers(0, 2),
+    place=st.integers(0, 17),
+    bad=st.sampled_from([np.nan, np.inf, -np.inf, 0.5, 1e308, -1e308, -400.0, -1e-300]),
+)
+@settings(max_examples=120, deadline=None, derandomize=True)
+def test_bad_numbers_are_refused_or_give_numbers(which, place, bad):
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=(2, 3)), *np.log(rng.uniform(0.1, 0.3, (2, 2, 3, 3)))]
+    arrays[which].flat[place % arrays[which].size] = bad
+    for estimator in ESTIMATORS:
+        found = value_or_refusal(estimator, *arrays, np.array([1.0, 0.5, 0.25]))
+        assert "row" in found if isinstance(found, str) else np.isfinite(found).all()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recsim.marginals import plackett_luce_marginal_log_prob
 from recsim.ope.behaviour import relevant_positions
 from recsim.ope.positions import aips, behaviour_weight, iips, position_weight, sniips
 from recsim.ope.slate import prefix_weight, rips, sips, snsips
+from recsim.policy import plackett_luce_log_prob
 
 LOOK = 1.0 / (1.0 + np.arange(3))
 
@@ -220,3 +225,47 @@ def test_errors_name_what_is_wrong(small):
 def test_relevant_positions_that_do_not_fit(small, relevant):
     with pytest.raises(ValueError, match=r"relevant holds .* of shape .*; booleans of shape \(4, 4\) or \(50, 4, 4\)"):
         aips(*small, relevant)
+
+
+def bias_of_steps(m, draws):
+    """Mean distance to the truth, as a share of the value, of `aips` with own items alone, for rankers of 2 of m."""
+    rng, slates = np.random.default_rng(0), np.array(list(permutations(range(m), 2)))
+    off, values = [], []
+    for _ in range(draws):
+        logged = 0.5 * rng.normal(size=m)
+        tables = (np.tile(logits, (len(slates), 1)) for logits in (logged + 0.7 * rng.normal(size=m), logged))
+        target, logged = (plackett_luce_log_prob(table, slates) for table in tables)
+        reward = rng.uniform(0.1, 0.9, m)[slates] * [1.0, 0.5]
+        terms = aips(reward, target, logged, np.eye(2, dtype=bool))
+        values.append(np.exp(target.sum(axis=1)) @ reward.sum(axis=1))
+        off.append(abs(np.exp(logged.sum(axis=1)) @ terms.numerator[:, 0, 0] - values[-1]))
+    return np.mean(off) / np.mean(values)
+
+
+def test_steps_in_place_of_marginals_matter_less_in_large_catalogues():
+    small, large = bias_of_steps(4, 100), bias_of_steps(40, 20)
+    assert small > 0.005
+    assert large < 0.25 * small
+
+
+def value_or_refusal(estimator, *arrays):
+    try:
+        return estimator(*arrays).value
+    except ValueError as error:
+        return str(error)
+
+
+PLACES = st.tuples(st.integers(0, 2), st.integers(0, 11))
+BAD = st.sampled_from([np.nan, np.inf, -np.inf, 0.5, 1e308, -1e308, -400.0, -1e-300, 5e-324])
+
+
+@given(place=PLACES, bad=BAD, seed=st.integers(0, 3))
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_bad_numbers_are_refused_or_give_numbers(place, bad, seed):
+    rng = np.random.default_rng(seed)
+    arrays = [rng.normal(size=12), *np.log(rng.uniform(0.1, 0.9, (2, 12)))]
+    arrays[place[0]][place[1]] = bad
+    reward, target, logged = (values.reshape(4, 3) for values in arrays)
+    for estimator in (iips, sniips, lambda *logs: aips(*logs, np.tri(3, dtype=bool))):
+        found = value_or_refusal(estimator, reward, target, logged)
+        assert "row" in found if isinstance(found, str) else np.isfinite(found).all()
