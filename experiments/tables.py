@@ -16,7 +16,7 @@ from recsim.catalog import Catalog
 from recsim.experiments.bench.measures import measured, promised
 from recsim.experiments.learning.claims import chosen, verdict
 from recsim.ope import PREFERRED, Evaluation
-from recsim.report.format import UNDEFINED, compact, decimals, number
+from recsim.report.format import UNDEFINED, compact, decimals, number, percent
 from recsim.report.read import Run, read_run
 from recsim.report.results import REWARD, Estimate
 from recsim.report.sentences import speaker
@@ -131,6 +131,24 @@ def _measures(measures: list[dict[str, Any]]) -> Table:
         kept = {True: "yes", False: "no", None: ""}[one.get("kept")]
         table.add_row(one["label"], measured(one), *([promised(one), kept] if promises else []))
     return table
+
+
+def print_coverage(found: dict[str, Any]) -> None:
+    """A table for each world: what share of the logs every interval held in, and the verdicts."""
+    console = Console()
+    kept = {True: "yes", False: "no", None: ""}
+    for world in found["worlds"]:
+        table = Table(title=f"{world['name']}: {found['replications']:,} logs", **STYLE)
+        _columns(table, "estimator", "interval", right=("holds", "±", "width", "as asked"))
+        for one in found["intervals"]:
+            if one["world"] == world["name"]:
+                cells = percent(one["coverage"]), number(100 * one["se"], 1), number(one["width"], 3)
+                table.add_row(one["estimator"], one["interval"], *cells, kept[one["kept"]])
+        console.print(table)
+        for one in found["verdicts"]:
+            if one["world"] == world["name"]:
+                shares = ", ".join(f"{level} {percent(one[level], 0)}" for level in COLOURS)
+                console.print(f"  {one['estimator']}: {shares}", highlight=False)
 
 
 def print_presets(found: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 
 from recsim.jit import kernel
-from recsim.ope.intervals import Interval
+from recsim.ope.intervals import Interval, refuse_level
 from recsim.ope.terms import Terms
 
 Floats = NDArray[np.float64]
@@ -264,8 +264,7 @@ def _refuse_beyond(terms: Terms, least: Floats, top: Floats, most: float) -> Non
 
 
 def _check(terms: Terms, level: float) -> None:
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level}; an interval's level is a probability between 0 and 1, such as 0.95.")
+    refuse_level(level)
     if len(terms) < 2:
         raise ValueError(
             f"the terms have {len(terms)} row(s); a spread needs at least 2 sessions, and 50 to be of use. "

@@ -138,7 +138,7 @@ def bootstrap(terms: Terms, resamples: Resamples, level: float = 0.95) -> Interv
     Raises:
         ValueError: if `level` is not between 0 and 1, or the resamples are of another number of clusters.
     """
-    _check(terms, resamples, level)
+    check_resamples(terms, resamples, level)
     return _interval(terms.value, terms.influence, draws_of(terms, resamples), level)
 
 
@@ -150,8 +150,8 @@ def difference(terms: Terms, baseline: Terms, resamples: Resamples, level: float
     Raises:
         ValueError: as in `bootstrap`, or if the two are not of the same clusters.
     """
-    _check(terms, resamples, level)
-    _check(baseline, resamples, level)
+    check_resamples(terms, resamples, level)
+    check_resamples(baseline, resamples, level)
     draws = draws_of(terms, resamples) - draws_of(baseline, resamples)
     return _interval(terms.value - baseline.value, terms.influence - baseline.influence, draws, level)
 
@@ -234,7 +234,8 @@ def _refuse_few_draws(n_boot: int) -> None:
         raise ValueError(f"n_boot is {n_boot}; a bootstrap needs at least 2 draws. Use 200 or more.")
 
 
-def _check(terms: Terms, resamples: Resamples, level: float) -> None:
+def check_resamples(terms: Terms, resamples: Resamples, level: float) -> None:
+    """Raise ValueError if `level` is no probability, or the resamples are of another number of clusters."""
     refuse_level(level)
     if len(terms) != resamples.counts.shape[1]:
         raise ValueError(

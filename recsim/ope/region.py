@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import fdtri
 
 from recsim.ope.bounds import normal
-from recsim.ope.intervals import Interval, Resamples, draws_of
+from recsim.ope.intervals import Interval, Resamples, check_resamples, draws_of
 from recsim.ope.terms import Terms
 
 Floats = NDArray[np.float64]
@@ -112,12 +112,8 @@ def simultaneous(terms: Terms, resamples: Resamples, level: float = 0.95) -> Int
     Raises:
         ValueError: if the resamples are of other rows, or as in `recsim.ope.bounds.normal`.
     """
+    check_resamples(terms, resamples, level)
     start = normal(terms, level)
-    if len(terms) != resamples.counts.shape[1]:
-        raise ValueError(
-            f"the terms have {len(terms):,} rows but the resamples are of {resamples.counts.shape[1]:,} clusters; "
-            "group the terms by the same clusters first (Terms.grouped)."
-        )
     draws, errors = draws_of(terms, resamples), _errors_of(terms, resamples)
     varies = _varies(start.value, start.se)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammainc, gammaln
 
 from recsim.jit import kernel
+from recsim.ope.intervals import refuse_level
 
 Floats = NDArray[np.float64]
 
@@ -242,8 +243,7 @@ def _sequence(unit: Floats, low: Floats, high: Floats, smallest: float, largest:
 
 def _scaled(contribution: ArrayLike, largest: float, smallest: float, level: float) -> Floats:
     """(n, o) contributions on a scale from 0 to 1."""
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level}; an interval's level is a probability between 0 and 1, such as 0.95.")
+    refuse_level(level)
     if not (math.isfinite(smallest) and math.isfinite(largest) and smallest < largest):
         raise ValueError(
             f"rows are said to lie between {smallest} and {largest}; a sequence needs finite bounds, the smaller "

@@ -140,6 +140,41 @@ def test_a_study_stands_beside_the_planning_oracle_of_its_worlds(
     ]
 
 
+def interval(world: str, estimator: str, name: str, coverage: float, kept: bool | None) -> dict[str, object]:
+    here = {"world": world, "estimator": estimator, "interval": name}
+    return {**here, "coverage": coverage, "se": 0.005, "width": coverage / 4, "kept": kept}
+
+
+def test_coverage_of_every_interval_stands_beside_the_verdicts(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asymptotic = [("normal", 0.95, True), ("student t", 0.952, True), ("bootstrap", 0.93, False)]
+    guaranteed = [("maurer-pontil", 1.0, True), ("hoeffding", 0.998, True)]
+    rows = [interval("one", "ips", *method) for method in (*asymptotic, *guaranteed)]
+    rows += [interval("one", "ips", "betting", 0.97, True), interval("one", "dr", "ellipsoid", 0.9, False)]
+    rows += [interval("rare", "wpdis", name, 0.4, None) for name, *_ in asymptotic]
+    levels = {"trust": 0.75, "caution": 0.2, "do not use": 0.05}
+    said = [{"world": "one", "good": True, "estimator": "ips"}, {"world": "rare", "good": False, "estimator": "wpdis"}]
+    world = {"name": "one", "sessions": 1000, "positions": 1, "largest_weight": 2.05, "ess_share": 0.5, "truth": [0.25]}
+    found = {"replications": 1900, "n_boot": 200, "level": 0.95, "worlds": [world], "intervals": rows}
+    write_json(tmp_path / "results" / "coverage.json", {**found, "verdicts": [one | levels for one in said]})
+    monkeypatch.setattr(script, "DOCS", tmp_path)
+    caption = [
+        "",
+        "1,900 logs of every world, 200 bootstrap draws, intervals at 95%; "
+        "a coverage of 95% has a standard error of 0.5 points.",
+    ]
+    tables = {name: getattr(script, name)().splitlines()[2:] for name in script.TABLES if name.startswith("coverage")}
+    assert tables == {
+        "coverage_worlds": ["| one | 1,000 | 1 | 2.0 | 50.0% | 0.250 |"],
+        "coverage_asymptotic": ["| one | ips | 95.0% | 95.2% | **93.0%** | 75% |", *caption],
+        "coverage_heavy": ["| rare | wpdis | 40.0% | 40.0% | 40.0% | 75% | 20% | 5% |", *caption],
+        "coverage_guaranteed": ["| one | ips | 100.0% | 99.8% | 0.237 | 0.250 | 0.249 |", *caption],
+        "coverage_sequences": ["| one | ips | betting | 97.0% ± 0.5 | 0.242 | yes |", *caption],
+        "coverage_joint": ["| one | dr | ellipsoid | 90.0% ± 0.5 | 0.225 | **no** |", *caption],
+    }
+
+
 def test_only_what_stands_in_a_table_is_written(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
