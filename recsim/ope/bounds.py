@@ -38,7 +38,7 @@ def normal(terms: Terms, level: float = 0.95) -> Interval:
 
     Asymptotic: with few effective rows, or rare heavy weights, it covers less than it says.
 
-    Source: Owen 2013, "Monte Carlo theory, methods and examples", sections 2.3 and 9.2.
+    Source: Owen 2013, "Monte Carlo theory, methods and examples".
 
     >>> interval = normal(Terms(np.array([[[0.0]], [[2.0]]]), np.ones((2, 1))))  # se = sqrt(2) / sqrt(2)
     >>> round(float(interval.high[0]), 4)  # 1 + 1.96

@@ -20,7 +20,7 @@ def pareto_k(weight: ArrayLike, fewest: int = 25) -> float | None:
     above 0.7 means of such weights converge too slowly to be of use; above 1 they have no mean. None with fewer than
     `fewest` weights in the tail, as where a few actions make many equal weights.
 
-    Source: Vehtari, Simpson, Gelman, Yao and Gabry 2024, "Pareto smoothed importance sampling", sections 2.4 and 3.
+    Source: Vehtari, Simpson, Gelman, Yao and Gabry 2024, "Pareto smoothed importance sampling".
 
     >>> quantiles = (np.arange(4000) + 0.5) / 4000
     >>> round(pareto_k((1 - quantiles) ** -0.8), 1)  # Pareto weights with k = 0.8

@@ -69,7 +69,7 @@ def ellipsoid(terms: Terms, level: float = 0.95) -> Ellipsoid:
 
     o counts the objectives that are no sums of others, n the rows.
 
-    Source: Hotelling 1931, "The generalization of Student's ratio"; Anderson 2003, section 5.3.
+    Source: Hotelling 1931, "The generalization of Student's ratio".
 
     >>> terms = Terms(np.array([[[0.0, 0.0]], [[2.0, 0.0]], [[0.0, 2.0]], [[2.0, 2.0]]] * 500), np.ones((2000, 1)))
     >>> region = ellipsoid(terms)  # independent, each with standard error 1 / sqrt(2000); chi-square(0.95, 2) = 5.99

@@ -9,6 +9,7 @@ from scipy import stats
 from recsim.metrics import mean_interval
 from recsim.ope import Resamples, Terms, bootstrap, difference, snsips
 from recsim.ope.bounds import hoeffding, maurer_pontil, normal, normal_difference, student_t
+from recsim.ope.intervals import draws_of
 
 
 def plain(values) -> Terms:
@@ -131,6 +132,21 @@ def test_self_normalised_intervals_count_the_denominator():
     for interval in right:
         assert interval.high[0] - interval.low[0] < 0.003
     assert normal(fixed).high[0] - normal(fixed).low[0] > 0.05
+
+
+def test_every_interval_is_of_the_estimate_itself():
+    """In obp the value beside an interval is the bootstrap mean, and plots draw twice the width on both sides."""
+    rng = np.random.default_rng(6)
+    weight = rng.exponential(1.0, 50)[:, None]
+    terms = Terms((weight * rng.random((50, 1)))[:, None, :], weight)
+    resamples = Resamples.draw(50, 100, 0)
+    found = [normal(terms), student_t(terms), bootstrap(terms, resamples), hoeffding(terms, largest=1.0, most=20.0)]
+    for interval in found:
+        assert interval.value[0] == terms.value[0]
+        assert interval.se == pytest.approx(found[0].se)
+    assert abs(float(draws_of(terms, resamples).mean()) - terms.value[0]) > 1e-5
+    half = [(interval.high[0] - interval.low[0]) / 2 / interval.se[0] for interval in found[:3]]
+    assert half == pytest.approx([1.96, 2.01, 1.96], rel=0.15)
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
