@@ -186,7 +186,8 @@ def _chosen(target: Policy | TargetColumns, estimators: Sequence[str] | None) ->
     for one in chosen(estimators):
         if one.name not in SLATES:
             raise ValueError(
-                f"estimator {one.name!r} needs a whole log at once; choose from {', '.join(SLATES)} for a folder."
+                f"estimator {one.name!r} is not summed over folders; choose from {', '.join(SLATES)}, or evaluate a "
+                "log that fits into memory (recsim.ope.evaluate)."
             )
         if one.needs and not modelled:
             raise ValueError(f"estimator {one.name!r} cannot be used for policy {target.name!r}: it {_NO_MODEL}")

@@ -13,7 +13,7 @@ _TIED = 1e-9  # a weight counts as above the cutoff if it exceeds it by more tha
 _PRIOR_SIZE, _PRIOR_SHAPE = 10, 0.5  # weakly informative: as ten more weights with a tail of shape 1/2
 
 
-def pareto_k(weight: ArrayLike, fewest: int = 25) -> float | None:
+def pareto_k(weight: ArrayLike, fewest: int = 25, n: int | None = None) -> float | None:
     """The shape k of the tail of `weight` (n,): moments of order 1/k and above do not exist.
 
     Fitted to what the largest min(n / 5, 3 sqrt(n)) weights exceed the next one by. Below 0.5 the variance is finite;
@@ -22,12 +22,18 @@ def pareto_k(weight: ArrayLike, fewest: int = 25) -> float | None:
 
     Source: Vehtari, Simpson, Gelman, Yao and Gabry 2024, "Pareto smoothed importance sampling".
 
+    Args:
+        weight: weights.
+        fewest: of the tail.
+        n: how many weights there are, where `weight` has only the largest of them.
+
     >>> quantiles = (np.arange(4000) + 0.5) / 4000
     >>> round(pareto_k((1 - quantiles) ** -0.8), 1)  # Pareto weights with k = 0.8
     0.8
     """
     values = np.asarray(weight, np.float64)
-    in_tail = min(len(values) // 5, math.ceil(3 * math.sqrt(len(values))))
+    rows = len(values) if n is None else n
+    in_tail = min(rows // 5, math.ceil(3 * math.sqrt(rows)), len(values) - 1)
     if in_tail < fewest:
         return None
     largest = np.sort(np.partition(values, len(values) - in_tail - 1)[-in_tail - 1 :])
@@ -35,8 +41,8 @@ def pareto_k(weight: ArrayLike, fewest: int = 25) -> float | None:
     excess = excess[excess > _TIED * largest[0]]
     if len(excess) < fewest or excess[-1] <= excess[0] * (1 + _TIED):
         return None
-    k, n = generalised_pareto_shape(excess), len(excess)
-    return (n * k + _PRIOR_SIZE * _PRIOR_SHAPE) / (n + _PRIOR_SIZE)
+    k, size = generalised_pareto_shape(excess), len(excess)
+    return (size * k + _PRIOR_SIZE * _PRIOR_SHAPE) / (size + _PRIOR_SIZE)
 
 
 def generalised_pareto_shape(excess: Floats) -> float:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsim.ope.diagnostics import Overlap, harmonic_ess
+from recsim.ope.diagnostics import FEW_IN_TAIL, Overlap, harmonic_ess
+from recsim.ope.pareto import pareto_k
 from recsim.ope.terms import sum_by
 from recsim.ope.totals import products_of, spread
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+_HEAVIEST = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +30,8 @@ class WeightTotals:
         squares: (g,) float64, of the weights.
         sums: (g + 1,) float64, of the weights, and the number of rows.
         products: (g + 1, g + 1) float64, sums over sessions of the products of two such sums.
-        largest: (o,) float64, of the weights averaged.
+        heaviest: (o, t) float64, the largest of the weights averaged, in no order; enough of them for the tail of 11
+            million rows (`recsim.ope.pareto`).
         zeros: (o,) int64, rows whose average weight is 0.
         rewarded: (o,) int64, sessions with any of an objective where the weight is not 0.
     """
@@ -38,7 +42,7 @@ class WeightTotals:
     squares: Floats
     sums: Floats
     products: Floats
-    largest: Floats
+    heaviest: Floats
     zeros: Integers
     rewarded: Integers
 
@@ -66,7 +70,7 @@ class WeightTotals:
             squares=np.square(weight).sum(axis=0),
             sums=sessions.sum(axis=0),
             products=products_of(sessions),
-            largest=averaged.max(axis=0),
+            heaviest=_heaviest(averaged.T),
             zeros=(averaged == 0).sum(axis=0),
             rewarded=(sum_by(earned.astype(np.float64), cluster, n_clusters) > 0).sum(axis=0),
         )
@@ -86,7 +90,7 @@ class WeightTotals:
             squares=self.squares + other.squares,
             sums=self.sums + other.sums,
             products=self.products + other.products,
-            largest=np.maximum(self.largest, other.largest),
+            heaviest=_heaviest(np.concatenate([self.heaviest, other.heaviest], axis=1)),
             zeros=self.zeros + other.zeros,
             rewarded=self.rewarded + other.rewarded,
         )
@@ -99,7 +103,7 @@ class WeightTotals:
 
     def _overlap(self, objective: int, ess: float) -> Overlap:
         share, n = self.share[:, objective], self.n_slates
-        total, largest = float((share * self.sums[:-1]).sum()), float(self.largest[objective])
+        total, largest = float((share * self.sums[:-1]).sum()), float(self.heaviest[objective].max())
         slope = np.append(share, -total / n)[:, None]  # deviations of sessions from the mean weight
         return Overlap(
             n_slates=n,
@@ -110,4 +114,12 @@ class WeightTotals:
             mean=total / n,
             mean_se=float(spread(self.products, slope, self.n_sessions)[0]) / n,
             zero_share=float(self.zeros[objective] / n),
+            pareto_k=pareto_k(self.heaviest[objective], FEW_IN_TAIL, n),
         )
+
+
+def _heaviest(weight: Floats) -> Floats:
+    """The largest of each row of `weight` (o, n)."""
+    if weight.shape[1] <= _HEAVIEST:
+        return np.ascontiguousarray(weight)
+    return np.partition(weight, -_HEAVIEST, axis=1)[:, -_HEAVIEST:].copy()

@@ -354,7 +354,7 @@ def test_settings_that_cannot_be(small, world):
         refused(small, level=2)
     with pytest.raises(ValueError, match="there is no estimator 'sipps'; choose from sips"):
         refused(small, estimators=["sipps"])
-    with pytest.raises(ValueError, match="estimator 'cascade-dr' needs a whole log at once; choose from sips"):
+    with pytest.raises(ValueError, match="estimator 'cascade-dr' is not summed over folders; choose from sips"):
         refused(small, estimators=["cascade-dr"])
     with pytest.raises(ValueError, match="estimator 'dr' cannot be used for policy 'target': it needs a reward model"):
         refused(small, world.target, estimators=["dr"])

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import astuple, replace
+from dataclasses import asdict, astuple, replace
 from functools import reduce
 from itertools import pairwise
 
@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from recsim.ope import Resamples, Terms, bootstrap, clusters_of, difference, overlap_of, rips, sips, snrips
+from recsim.ope import (
+    Resamples,
+    Terms,
+    bootstrap,
+    clusters_of,
+    difference,
+    overlap_of,
+    rips,
+    sips,
+    snrips,
+    weight_totals,
+)
 from recsim.ope.totals import Totals, products_of
 from recsim.ope.weight_totals import WeightTotals
 from recsim.streams import Streams
@@ -149,9 +160,9 @@ def weighed():
     return weight, reward, cluster, share
 
 
-def numbers_of(overlap):
-    """All that sums tell: they keep no single weights, and so no shape of their tail."""
-    return astuple(overlap)[:8]
+def known(overlap: Overlap) -> dict[str, float]:
+    assert overlap.pareto_k is not None
+    return {name: value for name, value in asdict(overlap).items() if value is not None}
 
 
 @pytest.mark.parametrize("cuts", [[], [100], [4, 8, 196]])
@@ -170,16 +181,29 @@ def test_merged_weights_say_what_the_weights_themselves_say(weighed, cuts):
         )
 
     whole = total(weight[:, -1:])
-    assert [numbers_of(one) for one in whole.overlaps()] == [
-        pytest.approx(numbers_of(overlap_of(weight[:, -1], cluster, 50)), rel=1e-12)
+    assert [known(one) for one in whole.overlaps()] == [
+        pytest.approx(known(overlap_of(weight[:, -1], cluster, 50)), rel=1e-12)
     ] * 2
     averaged = total(weight, share)
     for objective, found in enumerate(averaged.overlaps()):
         row = overlap_of(weight @ share[:, objective], cluster, 50)
         ess = 1 / (share[:, objective] * np.square(weight).sum(axis=0) / np.square(weight.sum(axis=0))).sum()
-        assert numbers_of(found) == pytest.approx(numbers_of(replace(row, ess=ess)), rel=1e-12)
+        assert known(found) == pytest.approx(known(replace(row, ess=ess)), rel=1e-12)
     earned = ((weight > 0)[:, :, None] & (reward != 0)).any(axis=1).reshape(50, 4, 2).any(axis=1)
     assert (averaged.rewarded == earned.sum(axis=0)).all()
+
+
+def test_the_tail_needs_the_heaviest_weights_alone(monkeypatch):
+    monkeypatch.setattr(weight_totals, "_HEAVIEST", 200)
+    weight = np.random.default_rng(1).pareto(1.2, (4000, 1))
+    reward, cluster = np.ones((4000, 3, 1)), np.arange(4000)
+    parts = [
+        WeightTotals.of(weight[start : start + 500], reward[:500], cluster[:500], 500) for start in range(0, 4000, 500)
+    ]
+    (overlap,) = reduce(WeightTotals.merge, parts).overlaps()
+    assert overlap.pareto_k == pytest.approx(overlap_of(weight[:, 0], cluster, 4000).pareto_k, rel=1e-12)
+    assert 0.6 < overlap.pareto_k < 1.1  # 1 / 1.2
+    assert reduce(WeightTotals.merge, parts).heaviest.shape == (1, 200)
 
 
 def test_weights_of_nothing(weighed):
