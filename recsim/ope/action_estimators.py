@@ -53,13 +53,22 @@ def _models(case: Case) -> tuple[Floats, Floats]:
     return case.model[0][:, 0], case.model[1][:, 0]
 
 
+def _plain(case: Case) -> Floats:
+    return case.prefix[:, -1]
+
+
 def _tuned(name: str, what: str, weight: Callable[..., Floats], needs: tuple[str, ...] = ()) -> Estimator:
+    def used(case: Case) -> Floats:
+        return weight(*case.action[1:], tuning(case, name))[:, None]
+
     return Estimator(
         name,
         what,
         "slate",
         lambda case: _MAKE[name](case, tuning(case, name)),
-        Weighting(f"{name} weights", "slate", lambda case: weight(*case.action[1:], tuning(case, name))[:, None]),
+        Weighting(
+            f"{name} weights", "slate", lambda case: weight(*case.action[1:], tuning(case, name))[:, None], _plain
+        ),
         needs,
     )
 
@@ -77,7 +86,7 @@ ACTION_ESTIMATORS = (
         "the rows where the policy would have done what was drawn at random, and no others",
         "slate",
         lambda case: bandit.replay(*case.action),
-        Weighting("replayed rows", "slate", lambda case: bandit.replay_weight(*case.action[1:])[:, None]),
+        Weighting("replayed rows", "slate", lambda case: bandit.replay_weight(*case.action[1:])[:, None], _plain),
     ),
     Estimator(
         "ips",

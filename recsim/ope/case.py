@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from recsim.ope.fqe import FittedQ
 from recsim.ope.inputs import Inputs
 from recsim.ope.slate import prefix_weight
+from recsim.ope.visitation import Visits
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -31,6 +32,8 @@ NEEDS = {
     "`logging`, and both need a method `first_probability`; a table gives them where propensities are estimated",
     "groups": "the group of every action: pass `groups`",
     "fitted": "a fitted value of sessions: pass `features`",
+    "dice": "what is shown in numbers: pass `features`",
+    "visits": "the states of sessions in numbers, which a table does not hold",
 }
 
 
@@ -124,6 +127,24 @@ class Case:
     def fitted(self) -> FittedQ:
         """Rewards to go of the log's rows under the target policy."""
         found: FittedQ = self._made("fitted")
+        return found
+
+    @cached_property
+    def dice(self) -> Floats:
+        """(n,) visits of the target policy per visit of the log, without propensities."""
+        found: Floats = self._made("dice")
+        return found
+
+    @cached_property
+    def visits(self) -> Visits:
+        """How much likelier the target policy gets to the states of the log."""
+        found: Visits = self._made("visits")(1)
+        return found
+
+    @cached_property
+    def visits_apart(self) -> Visits:
+        """The same, of every session from others."""
+        found: Visits = self._made("visits")(2)
         return found
 
     def _made(self, name: str) -> Any:

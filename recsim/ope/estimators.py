@@ -21,7 +21,23 @@ PREFERRED = (
     *("aips", "offcem", "mips", "pbm-dr", "sniips", "iips", "interpol", "pbm"),
     *("pi-variates", "pi-variate", "wpi", "pi", "dm"),
 )
-PREFERRED_SESSION = ("session-dr", "session-wdr", "magic", "wpdis", "pdis-rips", "pdis", "wis", "tis", "fqe")
+PREFERRED_SESSION = (
+    *(
+        "session-dr",
+        "session-dr-rips",
+        "session-wdr",
+        "magic",
+        "wpdis",
+        "pdis-rips",
+        "pdis-pi",
+        "pdis",
+        "wis",
+        "tis",
+        "drl",
+        "mis",
+    ),
+    *("fqe", "dice"),
+)
 
 SLATES = ("sips", "rips", "snsips", "snrips", "dm", "dr")
 ACTIONS = ("ips", "snips", "dm", "dr", "sndr")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 from recsim.ope import reward_model
 from recsim.ope.case import Case
 from recsim.ope.checks import logged_array, target_array
+from recsim.ope.dice import dice_ratio
 from recsim.ope.fqe import FittedQ, fitted_q
 from recsim.ope.inputs import Inputs, target_of
 from recsim.ope.pseudo_inverse import product_weight, uniform_weight
 from recsim.ope.reward_model import Features, RewardModel
+from recsim.ope.visitation import Visits, visit_ratio
 
 if TYPE_CHECKING:
     from recsim.logs import Log
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Items = NDArray[np.int64]
 Observation = NDArray[np.float32]
+
+
+STATES = 20  # clusters of observations that count as one state each
 
 
 @runtime_checkable
@@ -126,9 +132,12 @@ class Evidence:
         if self.model is not None and self.model_logged is not None:
             model, logged = self.model, self.model_logged
             case.makers["model"] = lambda: (logged, self._under(policy, model))
-            case.makers["fitted"] = lambda: self._fitted(policy, model.features)
+            shown = cache(lambda: self._shown(policy, model.features))
+            case.makers["fitted"] = lambda: self._fitted(*shown())
+            case.makers["dice"] = lambda: dice_ratio(*map(_with_constant, shown()), **self._rows())
             if isinstance(policy, NextItems):
                 case.makers["to_go"] = lambda: self._to_go(policy, model, case)
+        case.makers["visits"] = lambda: lambda n_folds: self._visits(case.target, n_folds)
         both: tuple[Any, ...] = (policy, self.logging)
         known = [one for one in both if isinstance(one, Marginals)]
         if len(known) == 2:
@@ -179,21 +188,30 @@ class Evidence:
         expected: Floats = np.mean(draws, axis=0)
         return logged + below, expected + below
 
-    def _fitted(self, policy: Policy, features: Features) -> FittedQ:
-        """Fitted Q evaluation on summaries of slates: mean and spread of their items' features over the positions."""
-        log, inputs, n_objectives = self.log, self.inputs, len(self.inputs.weights)
-        streams = reward_model.sample_streams(self.seed, log.user, log.session, log.step)
-        drawn = [self._summaries(features, self._drawn(policy, streams(draw))) for draw in range(self.n_samples)]
-        fitted = fitted_q(
-            self._summaries(features, log.slate),
-            np.stack(drawn, axis=1),
-            inputs.reward.sum(axis=1)[:, :n_objectives],
-            session=inputs.cluster,
-            step=inputs.step,
-            model="ridge",
-        )
+    def _fitted(self, shown: Floats, drawn: Floats) -> FittedQ:
+        """Fitted Q evaluation on summaries of slates."""
+        inputs = self.inputs
+        reward = inputs.reward.sum(axis=1)[:, : len(inputs.weights)]
+        fitted = fitted_q(shown, drawn, reward, **self._rows(), model="ridge")
         q, v = (inputs.with_total(values[:, None])[:, 0] for values in (fitted.q_logged, fitted.v_target))
         return replace(fitted, q_logged=q, v_target=v)
+
+    def _visits(self, target: Floats, n_folds: int) -> Visits:
+        """How much likelier the target gets to states that are alike, in clusters of observations."""
+        seen = self.log.observation
+        n_clusters = min(STATES, len(np.unique(seen, axis=0)))
+        slates = target.sum(axis=1), self.inputs.logged.sum(axis=1)
+        return visit_ratio(seen, *slates, **self._rows(), n_clusters=n_clusters, n_folds=n_folds, seed=self.seed)
+
+    def _rows(self) -> dict[str, Any]:
+        return {"session": self.inputs.cluster, "step": self.inputs.step}
+
+    def _shown(self, policy: Policy, features: Features) -> tuple[Floats, Floats]:
+        """Summaries of the logged slates (n, 2 f), and of slates of the policy (n, draws, 2 f)."""
+        log = self.log
+        streams = reward_model.sample_streams(self.seed, log.user, log.session, log.step)
+        drawn = [self._summaries(features, self._drawn(policy, streams(draw))) for draw in range(self.n_samples)]
+        return self._summaries(features, log.slate), np.stack(drawn, axis=1)
 
     def _drawn(self, policy: Policy, streams: Streams) -> Items:
         """(n, k) a slate of the policy for every row of the log."""
@@ -201,7 +219,7 @@ class Evidence:
         return np.concatenate([policy.act(self.log.observation[rows], streams[rows]).slate for rows in blocks])
 
     def _summaries(self, features: Features, slate: Items) -> Floats:
-        """(n, 2 f) of slates shown in the situations of the log."""
+        """(n, 2 f) of slates shown in the situations of the log: mean and spread of their items' features."""
         found = []
         for rows in reward_model.row_blocks(len(slate)):
             design = reward_model.design_of(features, self.log.observation[rows], slate[rows], rows)[:, :, :-1]
@@ -230,6 +248,10 @@ class Evidence:
         return target_array(found[0], "marginal_log_prob of the target"), logged_array(
             found[1], "marginal_log_prob of the logging policy"
         )
+
+
+def _with_constant(features: Floats) -> Floats:
+    return np.concatenate([features, np.ones((*features.shape[:-1], 1))], axis=-1)
 
 
 def uniform_over(logged: Floats) -> int:

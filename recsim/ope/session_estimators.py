@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from recsim.ope import sessions
 from recsim.ope.case import Case
+from recsim.ope.dice import dice
 from recsim.ope.estimator import Estimator
 from recsim.ope.magic import magic
+from recsim.ope.visitation import Visits, drl, marginal_weight, mis
 from recsim.ope.weights import Weighting
 
 Floats = NDArray[np.float64]
@@ -41,8 +43,22 @@ def _within(case: Case) -> Floats:
     return within
 
 
+def _visited(case: Case, visits: Visits) -> Floats:
+    return marginal_weight(visits.ratio, *_slates(case)[1:], **_rows(case))
+
+
+def _added(case: Case) -> Floats:
+    """(n, o + 1) rewards weighted by the pseudo-inverse."""
+    added: Floats = case.pseudo_inverse[:, None] * case.reward.sum(axis=1)
+    return added
+
+
 SESSIONS = Weighting("whole sessions", "session", lambda case: _carried(case)[:, -1:])
 STEPS = Weighting("step by step", "session", _carried)
+STEPS_BEFORE = Weighting("steps before", "session", _before)
+
+VISITS = Weighting("visits", "session", lambda case: _visited(case, case.visits))
+VISITS_APART = Weighting("visits of other sessions", "session", lambda case: _visited(case, case.visits_apart))
 
 SESSION_ESTIMATORS = (
     Estimator(
@@ -71,7 +87,15 @@ SESSION_ESTIMATORS = (
         "pdis, with the last slate weighted position by position",
         "session",
         lambda case: sessions.pdis(*_slates(case), **_rows(case), within=_within(case)),
-        STEPS,
+        STEPS_BEFORE,
+    ),
+    Estimator(
+        "pdis-pi",
+        "pdis, with the last slate weighted as if its items added up to its worth",
+        "session",
+        lambda case: sessions.pdis(*_slates(case), **_rows(case), within=_added(case)),
+        STEPS_BEFORE,
+        ("pseudo_inverse",),
     ),
     Estimator(
         "wpdis",
@@ -98,6 +122,16 @@ SESSION_ESTIMATORS = (
         ("fitted",),
     ),
     Estimator(
+        "session-dr-rips",
+        "session-dr, with the reward of each slate weighted position by position",
+        "session",
+        lambda case: sessions.dr(
+            *_slates(case), case.fitted.q_logged, case.fitted.v_target, **_rows(case), within=_within(case)
+        ),
+        STEPS,
+        ("fitted",),
+    ),
+    Estimator(
         "session-wdr",
         "session-dr with the weights divided by their means",
         "session",
@@ -112,5 +146,32 @@ SESSION_ESTIMATORS = (
         lambda case: magic(*_slates(case), case.fitted.q_logged, case.fitted.v_target, **_rows(case)),
         STEPS,
         ("fitted",),
+    ),
+    Estimator(
+        "mis",
+        "each slate weighted by how much likelier the policy would have shown it and brought users there, however",
+        "session",
+        lambda case: mis(*_slates(case), case.visits.ratio, **_rows(case), state=case.visits.state),
+        VISITS,
+        ("visits",),
+    ),
+    Estimator(
+        "drl",
+        "session-dr with the weights of mis (double reinforcement learning)",
+        "session",
+        lambda case: drl(
+            *_slates(case), case.visits_apart.ratio, case.fitted.q_logged, case.fitted.v_target, **_rows(case)
+        ),
+        VISITS_APART,
+        ("visits", "fitted"),
+    ),
+    Estimator(
+        "dice",
+        "each slate weighted by how much more of its kind the policy would show, found without propensities (DualDICE)",
+        "session",
+        lambda case: dice(case.reward.sum(axis=1), case.dice, **_rows(case)),
+        None,
+        ("fitted",),
+        corrected_by="session-dr",
     ),
 )

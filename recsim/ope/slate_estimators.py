@@ -21,24 +21,31 @@ POSITIONS = Weighting("position by position", "slate", lambda case: case.prefix)
 ITEMS = Weighting("items at their positions", "slate", lambda case: position_weight(*case.marginal))
 PSEUDO_INVERSE = Weighting("pseudo-inverse", "slate", lambda case: case.pseudo_inverse[:, None])
 BEHAVIOUR = Weighting("positions that matter", "slate", lambda case: _by_behaviour(case))
-EXPOSURE = Weighting("exposure", "slate", lambda case: exposure_weight(*case.exposure))
-NEARBY = Weighting("exposure nearby", "slate", lambda case: exposure_weight(*case.exposure, WINDOW))
+EXPOSURE = Weighting("exposure", "slate", lambda case: exposure_weight(*case.exposure), lambda case: _looked(case))
+NEARBY = Weighting(
+    "exposure nearby", "slate", lambda case: exposure_weight(*case.exposure, WINDOW), lambda case: _looked(case)
+)
 
 WINDOW = 1  # positions up and down that interpol trusts the position-based model for
-BEHAVIOURS = ("independent", "neighbours", "cascade", "standard")
 
 
 def _logs(case: Case) -> tuple[Floats, Floats, Floats]:
     return case.reward, case.target, case.logged
 
 
+def _looked(case: Case) -> Floats:
+    """(n,) exposure weights averaged by how often users look at their positions: of mean 1."""
+    examination = case.exposure[2]
+    average: Floats = np.einsum("nk,k->n", exposure_weight(*case.exposure), examination / examination.sum())
+    return average
+
+
 def _by_behaviour(case: Case) -> Floats:
     """(n, k) weights of the positions that matter to users with such a session so far, chosen by a tree."""
     if "behaviour" not in case.chosen:
         k = case.reward.shape[1]
-        candidates = np.stack(
-            [behaviour_weight(case.target, case.logged, relevant_positions(name, k)) for name in BEHAVIOURS]
-        )
+        named = [behaviour_weight(case.target, case.logged, relevant_positions(n, k)) for n in ("cascade", "standard")]
+        candidates = np.stack([position_weight(*case.marginal), *named])
         choice = choose_behaviour(case.reward, candidates, case.inputs.so_far, case.inputs.cluster)
         case.chosen["behaviour"] = chosen_weight(candidates, choice)
     return case.chosen["behaviour"]
@@ -116,10 +123,11 @@ SLATE_ESTIMATORS = (
     ),
     Estimator(
         "aips",
-        "each position weighted by those positions that matter to such users, as the log itself suggests",
+        "each position weighted by those positions that matter to such users: its own, those above, or all",
         "slate",
         lambda case: weighed_positions(case.reward, _by_behaviour(case)),
         BEHAVIOUR,
+        ("marginal",),
     ),
     Estimator(
         "pi",

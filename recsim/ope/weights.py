@@ -28,11 +28,14 @@ class Weighting:
         unit: whose weights these are.
         of: (rows, g) float64; rows are those of the log or its sessions, g is 1 where a slate or session is weighted
             as a whole, else the number of positions or steps.
+        one: (rows,) float64, what should have a mean of 1 if the log supports the policy, where that is not `of`
+            itself, because it tames weights or moves them between positions.
     """
 
     name: str
     unit: Literal["slate", "session"]
     of: Callable[[Case], Floats]
+    one: Callable[[Case], Floats] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +68,10 @@ class Weighed:
             overlaps = [whole] * earned.shape[2]
         else:
             overlaps = _by_part(weight, shares(earned), cluster, case.inputs.n_clusters)
-        counts = ((weight > 0)[:, :, None] & (earned != 0)).any(axis=1)  # (rows, o)
+        if weighting.one is not None:
+            known = overlap_of(weighting.one(case), cluster, case.inputs.n_clusters)
+            overlaps = [replace(overlap, mean=known.mean, mean_se=known.mean_se) for overlap in overlaps]
+        counts = ((weight != 0)[:, :, None] & (earned != 0)).any(axis=1)  # (rows, o)
         rewarded = (sum_by(counts.astype(np.float64), cluster, case.inputs.n_clusters) > 0).sum(axis=0)
         return cls(overlaps, rewarded)
 

@@ -17,7 +17,7 @@ from recsim.ope.pseudo_inverse import pi, product_weight, uniform_weight, wpi
 from recsim.policy import Decision, Ranking
 
 STEPS = 3  # slates a session of the log, in contexts of their own
-WEIGHTED = ["tis", "wis", "pdis", "pdis-rips", "wpdis"]
+WEIGHTED = ["tis", "wis", "pdis", "pdis-rips", "pdis-pi", "wpdis", "mis"]
 
 
 class TopOnly:
@@ -46,13 +46,15 @@ class TopOnly:
 def valued(world, features):
     """Both policies by all estimators of sessions: one click objective at a time, by policy and estimator."""
     log = world.log(1500, seed=5, steps=STEPS)
-    policies = [world.target, world.behaviour]
-    frame = evaluate(log, policies, seed=0, features=features, estimators=list(PREFERRED_SESSION)).to_frame()
+    policies = [ranking(world.target), ranking(world.behaviour)]
+    frame = evaluate(
+        log, policies, seed=0, features=features, logging=policies[1], estimators=list(PREFERRED_SESSION)
+    ).to_frame()
     assert set(frame["estimand"]) == {"session"}
     return log, frame.query("objective == 'click'").set_index(["policy", "estimator"])
 
 
-@pytest.mark.parametrize("estimator", [name for name in PREFERRED_SESSION if name != "fqe"])
+@pytest.mark.parametrize("estimator", [name for name in PREFERRED_SESSION if name not in ("fqe", "dice")])
 def test_sessions_are_worth_their_slates_where_these_do_not_depend_on_each_other(world, valued, estimator):
     row = valued[1].loc[("target", estimator)]
     assert abs(row["value"] - STEPS * world.truth(world.target)[0]) < 4 * row["se"]
@@ -64,6 +66,12 @@ def test_fitted_values_of_sessions_are_held_against_the_weights(world, valued):
     assert fqe["low"] < corrected["value"] < fqe["high"]
     assert fqe["verdict"] == "caution"
     assert corrected["se"] < valued[1].loc[("target", "pdis"), "se"]
+
+
+def test_visits_without_propensities_are_held_against_the_weights(world, valued):
+    row = valued[1].loc[("target", "dice")]
+    assert row["low"] < STEPS * world.truth(world.target)[0] < row["high"]
+    assert row["verdict"] == "caution"
 
 
 @pytest.mark.parametrize("estimator", WEIGHTED)

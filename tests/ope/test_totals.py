@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import poisson
 
 from recsim.ope import (
+    Overlap,
     Resamples,
     Terms,
     bootstrap,
