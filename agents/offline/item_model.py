@@ -47,11 +47,15 @@ class ItemModel:
             above: (n, k) float64, advantages of the positions.
             catalog: the items.
             layout: where features stand in an observation.
+
+        Raises:
+            ValueError: if a feature of what was shown is not finite.
         """
         features, fold = CrossFeatures(catalog, layout), user_folds(log)
         query = np.empty((*log.slate.shape, features.keys.shape[1]), np.float32)
         constant = np.empty(log.slate.shape, np.float32)
         columns = np.concatenate([features.at(log.observation, log.slate), features.keys[log.slate]], axis=2)
+        _refuse_not_finite(columns, log)
         for held in np.unique(fold):
             own = fold == held
             for position in range(log.slate.shape[1]):
@@ -64,6 +68,17 @@ class ItemModel:
     def of_all(self, rows: torch.Tensor) -> torch.Tensor:
         """(b, k, m), what is expected of every item in some of the log's rows."""
         return torch.einsum("bkp,mp->bkm", self.query[rows], self.keys) + self.constant[rows][:, :, None]
+
+
+def _refuse_not_finite(columns: NDArray[np.float32], log: Log) -> None:
+    wrong = ~np.isfinite(columns).all(axis=2) & (log.slate >= 0)
+    if wrong.any():
+        row, position = (int(i) for i in np.argwhere(wrong)[0])
+        item = log.slate[row, position]
+        raise ValueError(
+            f"row {row:,} of the log: a feature of position {position} (item {item}) is not finite; "
+            "look for numbers that are huge or not finite in its observation."
+        )
 
 
 def _line(columns: NDArray[np.float32], above: Floats) -> tuple[Floats, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,11 @@ import pytest
 import torch
 
 from recsim.agents.fusion.static import StaticFusion
-from recsim.agents.offline.conservative import BehaviourRegularised
 from recsim.agents.offline.counterfactual import CounterfactualRanker
 from recsim.agents.offline.credit import advantage, credit
 from recsim.agents.offline.item_model import ItemModel
 from recsim.agents.offline.learning import Examples, new_ranker, slate_log_prob
 from recsim.agents.offline.value import Ratio, Value, clipped, expected_given_above
-from recsim.catalog import Catalog
 from recsim.logs import Log, collect
 from recsim.ope.slate import cascade_dr, rips, sips, snrips, snsips
 from recsim.policy import Ranking, uniform
@@ -229,7 +226,7 @@ def test_fitted_twice_it_is_the_same(estimator: str, weight: str, world: Simulat
 
 
 def test_every_option_counts(world: Simulator, log: Log) -> None:
-    options = {"epochs": 1}
+    options = {"epochs": 1, "batch": 800}
     found = [
         fitted(world, log, estimator=estimator, weight=weight, **options).scores(log.observation[:20]).tobytes()
         for estimator, weight in CHOICES
@@ -239,15 +236,6 @@ def test_every_option_counts(world: Simulator, log: Log) -> None:
         for changed in ({"gamma": 0.0}, {"cap": 1.01}, {"batch": 100}, {"learning_rate": 2e-3})
     ]
     assert len(set(found)) == len(found)
-
-
-def test_saved_and_loaded_it_scores_the_same(world: Simulator, log: Log, tmp_path: Path) -> None:
-    learned, path = fitted(world, log[:500], epochs=1), tmp_path / "learned.safetensors"
-    learned.save(path)
-    loaded = CounterfactualRanker.load(path, world.catalog, world.layout)
-    np.testing.assert_array_equal(loaded.scores(log.observation), learned.scores(log.observation))
-    with pytest.raises(ValueError, match="but a BehaviourRegularised is needed"):
-        BehaviourRegularised.load(path, world.catalog, world.layout)
 
 
 @pytest.mark.parametrize("estimator", ["ips", "snips", "dr"])
@@ -268,10 +256,6 @@ def test_where_held_out_users_only_lose_the_start_is_kept(estimator: str, world:
         ({"estimator": "mips"}, "estimator is 'mips'; choose from ips, snips, dr"),
         ({"weight": "item"}, "weight is 'item'; choose from position, slate"),
         ({"weight": "slate"}, "weight is 'slate' with estimator 'dr', whose model adds up over positions; choose"),
-        ({"gamma": 1.5}, "gamma is 1.5; a discount is from 0 to 1"),
-        ({"cap": 0.0}, "cap is 0.0; the largest weight must be above 0"),
-        ({"epochs": 0}, "epochs is 0; it must be above 0"),
-        ({"start_temperature": 0.0}, "start_temperature is 0.0"),
     ],
 )
 def test_options_that_cannot_be_are_refused(world: Simulator, log: Log, option: dict[str, Any], message: str) -> None:
@@ -279,22 +263,9 @@ def test_options_that_cannot_be_are_refused(world: Simulator, log: Log, option: 
         fitted(world, log, **option)
 
 
-def test_logs_from_which_nothing_can_be_learned_are_refused(world: Simulator, log: Log) -> None:
-    estimated = replace(log, info=replace(log.info, propensities="estimated"))
-    with pytest.raises(ValueError, match="only estimated its propensities.* a policy that knows"):
-        fitted(world, estimated)
-    with pytest.raises(ValueError, match="'uniform' of the log was deterministic"):
-        fitted(world, replace(log, step_log_prob=np.zeros_like(log.step_log_prob)))
-    with pytest.raises(ValueError, match="items of a catalogue 'synthetic' that is not the"):
-        CounterfactualRanker.fit(log, Catalog.synthetic(n_items=24, seed=1), world.layout)
-    with pytest.raises(ValueError, match="the log has 1 user, but learning compares"):
-        fitted(world, log[log.user == log.user[0]])
-    with pytest.raises(ValueError, match="every position of the log earned the same"):
-        fitted(world, replace(log, objectives=np.zeros_like(log.objectives)))
-
-
-def test_a_loss_that_is_no_number_stops_learning_with_a_sentence(world: Simulator, log: Log) -> None:
+@pytest.mark.parametrize("estimator", ["ips", "snips"])
+def test_a_loss_that_is_no_number_stops_learning_with_a_sentence(estimator: str, world: Simulator, log: Log) -> None:
     observation = log.observation.copy()
     observation[np.flatnonzero(log.user != log.user[0])[0]] = 3e38
     with pytest.raises(ValueError, match=r"training has diverged and stops. Lower"):
-        fitted(world, replace(log, observation=observation), estimator="ips")
+        fitted(world, replace(log, observation=observation), estimator=estimator)

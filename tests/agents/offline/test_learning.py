@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from recsim.agents.offline.conservative import BehaviourRegularised
+from recsim.agents.offline.counterfactual import CounterfactualRanker
 from recsim.agents.offline.learned import LearnedRanker
 from recsim.agents.offline.learning import Examples, slate_log_prob
 from recsim.agents.offline.reinforce import OffPolicyReinforce
@@ -19,7 +20,11 @@ from recsim.rollout import rollout
 from recsim.simulator import Simulator
 
 Fit = Callable[..., LearnedRanker]
-both = pytest.mark.parametrize("fit", [OffPolicyReinforce.fit, BehaviourRegularised.fit], ids=["reinforce", "regular"])
+every = pytest.mark.parametrize(
+    "fit",
+    [OffPolicyReinforce.fit, BehaviourRegularised.fit, CounterfactualRanker.fit],
+    ids=["reinforce", "regular", "counterfactual"],
+)
 
 
 def fitted(fit: Fit, world: Simulator, log: Log, **options: Any) -> LearnedRanker:
@@ -53,7 +58,7 @@ def test_empty_positions_earn_nothing_and_count_as_certain(log: Log) -> None:
 
 
 @pytest.mark.slow
-@both
+@every
 def test_it_learns_to_beat_the_logging_policy(fit: Fit, world: Simulator, long_log: Log) -> None:
     learned = fit(long_log, world.catalog, world.layout)
     served = rollout(world, Ranking("learned", learned, 4, temperature=1.0), 600).reward
@@ -61,7 +66,7 @@ def test_it_learns_to_beat_the_logging_policy(fit: Fit, world: Simulator, long_l
     assert difference.mean() > 3.0 * difference.std() / np.sqrt(len(difference))
 
 
-@both
+@every
 def test_fitted_twice_it_is_the_same_and_torch_s_own_generator_stays(fit: Fit, world: Simulator, log: Log) -> None:
     before = torch.random.get_rng_state()
     first, second, other = (fitted(fit, world, log, seed=seed).scores(log.observation) for seed in (0, 0, 1))
@@ -70,7 +75,7 @@ def test_fitted_twice_it_is_the_same_and_torch_s_own_generator_stays(fit: Fit, w
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-@both
+@every
 def test_saved_and_loaded_it_scores_the_same(fit: Fit, world: Simulator, log: Log, tmp_path: Path) -> None:
     learned, path = fitted(fit, world, log), tmp_path / "learned.safetensors"
     learned.save(path)
@@ -112,7 +117,7 @@ def test_the_divergence_holds_the_scores_of_a_block_of_the_log_at_once(
     assert asked == [*[100] * (len(log) // 100), len(log) % 100]
 
 
-@both
+@every
 def test_passes_are_told_and_learning_stops_where_held_out_users_gain_nothing(
     fit: Fit, world: Simulator, log: Log
 ) -> None:
@@ -122,7 +127,7 @@ def test_passes_are_told_and_learning_stops_where_held_out_users_gain_nothing(
     assert 2 <= len(told) < 200
 
 
-@both
+@every
 def test_where_held_out_users_only_lose_the_start_is_kept(fit: Fit, world: Simulator, log: Log) -> None:
     """Users held out dislike what the others like."""
     held_out = np.unique(log.user, return_inverse=True)[1] % 5 == 0
@@ -134,7 +139,7 @@ def test_where_held_out_users_only_lose_the_start_is_kept(fit: Fit, world: Simul
     assert alike[:, :12].mean() > alike[:, 12:].mean()
 
 
-@both
+@every
 def test_logs_from_which_nothing_can_be_learned_are_refused(fit: Fit, world: Simulator, log: Log) -> None:
     with pytest.raises(ValueError, match="'uniform' of the log was deterministic .every propensity is 1."):
         fitted(fit, world, replace(log, step_log_prob=np.zeros_like(log.step_log_prob)))
@@ -144,14 +149,14 @@ def test_logs_from_which_nothing_can_be_learned_are_refused(fit: Fit, world: Sim
         fit(log, world.catalog, Layout.of(world.catalog, profile_size=9))
 
 
-@both
+@every
 def test_a_log_of_estimated_propensities_is_refused(fit: Fit, world: Simulator, log: Log) -> None:
     estimated = replace(log, info=replace(log.info, propensities="estimated"))
     with pytest.raises(ValueError, match="'uniform' of the log only estimated its propensities.* a policy that knows"):
         fitted(fit, world, estimated)
 
 
-@both
+@every
 @pytest.mark.parametrize(
     ("option", "message"),
     [
@@ -171,12 +176,13 @@ def test_options_that_cannot_be_are_refused(
         fitted(fit, world, log, **option)
 
 
-@both
+@every
 def test_a_loss_that_is_no_number_stops_learning_with_a_sentence(fit: Fit, world: Simulator, log: Log) -> None:
     row = np.flatnonzero(log.user != log.user[0])[0]
     observation = log.observation.copy()
     observation[row] = 3e38
+    diverged = r"the loss is nan at step \d+ of pass \d: training has diverged and stops. Lower"
     with pytest.raises(
-        ValueError, match=r"the loss is nan at step \d+ of pass \d: training has diverged and stops. Lower"
+        ValueError, match=rf"{diverged}|row {row} of the log: a feature of position \d .* is not finite"
     ):
         fitted(fit, world, replace(log, observation=observation))
