@@ -57,8 +57,8 @@ def assess(
         ValueError: if a column or a true value is missing, there are fewer than 2 candidates, a row is there twice, or
             an option cannot be.
 
-    >>> rows = [("a", 1.0, "trust"), ("b", 3.0, "trust"), ("c", 9.0, "do not use")]
-    >>> frame = pd.DataFrame([(p, "dr", "reward", v, e) for p, v, e in rows], columns=_NEEDED)
+    >>> frame = pd.DataFrame({"policy": ["a", "b", "c"], "estimator": "dr", "objective": "reward"})
+    >>> frame = frame.assign(value=[1.0, 3.0, 9.0], verdict=["trust", "trust", "do not use"])
     >>> found = assess(frame, {"now": 2.0, "a": 1.0, "b": 2.5, "c": 4.0}, logging_policy="now").loc[0]
     >>> [float(found[name]) for name in ("usable", "regret@1", "mean_squared_error")]  # of 3; 4 - 2.5; (0 + 0.5^2) / 2
     [2.0, 1.5, 0.125]
