@@ -122,6 +122,14 @@ def print_bench(found: dict[str, Any]) -> None:
         console.print(peers)
 
 
+def print_ope_bench(found: dict[str, Any]) -> None:
+    """Speed and memory of off-policy evaluation beside what is promised."""
+    console = Console()
+    console.print(_measures(found["measures"]))
+    text = f"Medians of {found['repeats']}, the folder once. {found['machine']['cpu']}"
+    console.print(escape(text), highlight=False)
+
+
 def _measures(measures: list[dict[str, Any]]) -> Table:
     """The promises hold for the default sizes, so other sizes are shown without."""
     table = Table(title="Speed and memory", **STYLE)

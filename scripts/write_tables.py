@@ -58,17 +58,28 @@ def filled(text: str) -> str:
 def env() -> str:
     """Our own measures beside what is promised."""
     found = _result("env")
+    return f"{_promises(found)}; medians of {found['repeats']} repeats of {found['seconds']:g} CPU-seconds or more."
+
+
+def ope() -> str:
+    """Measures of off-policy evaluation beside what is promised."""
+    found = _result("ope")
+    return f"{_promises(found, 'pyarrow')}; medians of {found['repeats']} repeats, the folder once."
+
+
+def _promises(found: dict[str, Any], *more: str) -> str:
+    """A table of measures, and on what they were made."""
     kept = {True: "yes", False: "**no**", None: ""}
     rows = [
         (one["label"], amount(one["value"], one["unit"]), promised(one), kept[one.get("kept")])
         for one in found["measures"]
     ]
-    versions = ", ".join(f"{name} {found['versions'][name]}" for name in ("recsim", "python", "numpy", "numba"))
+    names = ("recsim", "python", "numpy", "numba", *more)
+    versions = ", ".join(f"{name} {found['versions'][name]}" for name in names)
     machine = found["machine"]
     return (
         markdown(("measure", "median", "promised", "kept"), rows, left=1)
-        + f"\n\n{machine['cpu']} with {machine['cores']} cores, {machine['system']}; {versions}; "
-        + f"medians of {found['repeats']} repeats of {found['seconds']:g} CPU-seconds or more."
+        + f"\n\n{machine['cpu']} with {machine['cores']} cores, {machine['system']}; {versions}"
     )
 
 
@@ -330,6 +341,7 @@ def _over(what: str, seeds: Sequence[int], level: float) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "env": env,
+    "ope": ope,
     "peers": peers,
     "presets": presets,
     "constants": constants,
