@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from recsim.ope.beyond import guaranteed, in_force
 from recsim.ope.estimators import chosen, default
 from recsim.ope.evidence import Evidence
 from recsim.ope.inputs import inputs_of
@@ -103,7 +104,11 @@ def evaluation_of(judged: Mapping[str, Judged], resamples: Resamples, level: flo
         warnings={name: one.warnings(name) for name, one in judged.items()},
         left_out={key: why for one in judged.values() for key, why in one.left_out.items()},
         overlap={name: detail(one.case) for name, one in judged.items()},
+        guaranteed=tuple(bound for name, one in judged.items() for bound in guaranteed(name, one.case, level)),
+        region=tuple(bound for name, one in judged.items() for bound in one.region(name, resamples, level)),
+        in_force=in_force(inputs, resamples, level),
         objectives=inputs.objectives,
+        weights=inputs.weights,
         level=level,
         n_slates=len(inputs.reward),
         n_sessions=inputs.n_clusters,

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from recsim.ope.beyond import Bound, region
 from recsim.ope.case import Case, Unavailable
 from recsim.ope.diagnostics import Verdict, model_verdict, verdict_of, warnings_of
 from recsim.ope.estimator import Estimator
-from recsim.ope.estimators import ESTIMATORS
+from recsim.ope.estimators import ESTIMATORS, PREFERRED, PREFERRED_SESSION
 from recsim.ope.intervals import Interval, Resamples, bootstrap
 from recsim.ope.result import Estimate, estimates_of
 from recsim.ope.terms import Terms
@@ -71,6 +72,14 @@ class Judged:
             undefined = max((self.intervals[key].undefined for key in same), default=0)
             sentences += warnings_of(f"{policy}, {name}", weighed.overlaps[-1], undefined)
         return sentences
+
+    def region(self, policy: str, resamples: Resamples, level: float) -> list[Bound]:
+        """All objectives at once, by the preferred estimator that may be used for every one of them."""
+        for name in (*PREFERRED, *PREFERRED_SESSION):
+            fit = [verdict.level != "do not use" for verdict in self.verdicts.get(name, ())]
+            if fit and all(fit) and not ESTIMATORS[name].corrected_by:
+                return region(policy, name, self.terms[name], self.case.inputs.objectives, resamples, level)
+        return []
 
     def _add(self, estimator: Estimator, resamples: Resamples, level: float) -> None:
         name, terms = estimator.name, self._clustered(estimator)

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from recsim.ope.beyond import Bound
 from recsim.ope.diagnostics import Level, Overlap, Verdict
 from recsim.ope.estimator import Estimand, Estimator
-from recsim.ope.estimators import ESTIMATORS, PREFERRED
+from recsim.ope.estimators import ESTIMATORS, PREFERRED, PREFERRED_SESSION
 from recsim.ope.intervals import Interval, Resamples, difference
 from recsim.ope.power import Power, power_of
 from recsim.ope.power import sentence as power_sentence
@@ -87,7 +88,11 @@ class Evaluation:
         warnings: for every policy, plain sentences for a decision maker.
         left_out: estimators that could not be used, with what they need.
         overlap: for every policy, overlap by position and a histogram of weights (`recsim.ope.weights.detail`).
+        guaranteed: intervals that hold at any number of rows (`recsim.ope.beyond`).
+        region: for every policy with a usable estimate, intervals of all objectives that hold together.
+        in_force: by estimand, what the policy of the log earned itself.
         objectives: names of the objectives, the last being `reward`.
+        weights: of the objectives but the last in it.
         level: level of the intervals.
         n_slates: rows of the log.
         n_sessions: sessions of the log, the clusters of the bootstrap.
@@ -99,7 +104,11 @@ class Evaluation:
     warnings: dict[str, list[str]]
     left_out: dict[str, str]
     overlap: dict[str, dict[str, Any]]
+    guaranteed: tuple[Bound, ...]
+    region: tuple[Bound, ...]
+    in_force: dict[Estimand, Interval]
     objectives: tuple[str, ...]
+    weights: tuple[float, ...]
     level: float
     n_slates: int
     n_sessions: int
@@ -123,12 +132,17 @@ class Evaluation:
             "n_boot": self.n_boot,
             "seed": self.seed,
             "objectives": list(self.objectives),
+            "weights": list(self.weights),
             "estimates": [_without_nan(asdict(estimate)) for estimate in self.estimates],
             "differences": [_without_nan(asdict(lead)) for lead in self.leads()],
+            "session_differences": [_without_nan(asdict(lead)) for lead in self.leads("session")],
             "power": [_without_nan(record) for record in self.power()],
             "warnings": {policy: list(sentences) for policy, sentences in self.warnings.items()},
             "left_out": dict(self.left_out),
             "overlap": self.overlap,
+            "guaranteed": [_without_nan(asdict(bound)) for bound in self.guaranteed],
+            "region": [_without_nan(asdict(bound)) for bound in self.region],
+            "in_force": {estimand: self._by_objective(found) for estimand, found in self.in_force.items()},
         }
 
     def difference(self, policy: str, baseline: str, estimator: str = "dr", level: float | None = None) -> Interval:
@@ -154,15 +168,15 @@ class Evaluation:
         keys = (policy, estimator), (baseline, estimator)
         return self._difference(*keys, self.level if level is None else level)
 
-    def leads(self) -> list[Lead]:
+    def leads(self, estimand: Estimand = "slate") -> list[Lead]:
         """How far the policy of the highest usable reward is ahead of each other usable one; empty with fewer than 2.
 
-        All by one estimator, that with the most usable policies (then the first of `PREFERRED`); models alone are left
-        out.
-        The intervals hold together: each of g comparisons has the level 1 - (1 - level) / g (Bonferroni).
+        All by one estimator, that with the most usable policies, then the first of those preferred; models alone are
+        left out. The intervals hold together: each of g comparisons has the level 1 - (1 - level) / g (Bonferroni).
         """
         total = self.objectives[-1]
-        usable = {name: self._usable(name, total) for name in PREFERRED if not ESTIMATORS[name].corrected_by}
+        order = PREFERRED if estimand == "slate" else PREFERRED_SESSION
+        usable = {name: self._usable(name, total) for name in order if not ESTIMATORS[name].corrected_by}
         estimator = max(usable, key=lambda name: len(usable[name]))  # the first of the largest
         first, *others = usable[estimator] or [""]
         level = 1 - (1 - self.level) / max(1, len(others))
@@ -179,7 +193,14 @@ class Evaluation:
         Records with policy, against, estimator, the sessions `now`, those `needed` (infinite where there is no
         difference), the smallest difference `detectable` now, and a `sentence`.
         """
-        return [self._power_of(lead) for lead in self.leads()]
+        return [self._power_of(lead) for lead in (*self.leads("slate"), *self.leads("session"))]
+
+    def _by_objective(self, interval: Interval) -> dict[str, dict[str, Any]]:
+        parts = {"mean": interval.value, "se": interval.se, "low": interval.low, "high": interval.high}
+        return {
+            objective: {name: float(values[place]) for name, values in parts.items()}
+            for place, objective in enumerate(self.objectives)
+        }
 
     def _power_of(self, lead: Lead) -> dict[str, Any]:
         names = (lead.policy, lead.against)

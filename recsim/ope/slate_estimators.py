@@ -12,11 +12,11 @@ from recsim.ope.estimator import Estimator
 from recsim.ope.exposure import exposure_weight, interpol, pbm, pbm_dr
 from recsim.ope.positions import behaviour_weight, iips, position_weight, sniips, weighed_positions
 from recsim.ope.pseudo_inverse import pi, pi_with_variate, pi_with_variates, wpi
-from recsim.ope.weights import Weighting
+from recsim.ope.weights import WHOLE_SLATES, Weighting
 
 Floats = NDArray[np.float64]
 
-WHOLE = Weighting("whole slates", "slate", lambda case: case.prefix[:, -1:])
+WHOLE = Weighting(WHOLE_SLATES, "slate", lambda case: case.prefix[:, -1:])
 POSITIONS = Weighting("position by position", "slate", lambda case: case.prefix)
 ITEMS = Weighting("items at their positions", "slate", lambda case: position_weight(*case.marginal))
 PSEUDO_INVERSE = Weighting("pseudo-inverse", "slate", lambda case: case.pseudo_inverse[:, None])

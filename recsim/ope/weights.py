@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from recsim.ope.case import Case
 from recsim.ope.diagnostics import Overlap, harmonic_ess, overlap_of
+from recsim.ope.support import largest_weight, unsupported_mass
 from recsim.ope.terms import sum_by
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+WHOLE_SLATES = "whole slates"
 EDGES = np.linspace(-4.0, 4.0, 33)  # of the histogram, in powers of ten
 
 
@@ -64,16 +66,28 @@ class Weighed:
         else:
             earned, cluster = case.reward, case.inputs.cluster
         if weight.shape[1] == 1:
-            whole = overlap_of(weight[:, 0], cluster, case.inputs.n_clusters)
+            known = _of_tables(case) if weighting.name == WHOLE_SLATES else {}
+            whole = overlap_of(weight[:, 0], cluster, case.inputs.n_clusters, **known)
             overlaps = [whole] * earned.shape[2]
         else:
             overlaps = _by_part(weight, shares(earned), cluster, case.inputs.n_clusters)
         if weighting.one is not None:
-            known = overlap_of(weighting.one(case), cluster, case.inputs.n_clusters)
-            overlaps = [replace(overlap, mean=known.mean, mean_se=known.mean_se) for overlap in overlaps]
+            one = overlap_of(weighting.one(case), cluster, case.inputs.n_clusters)
+            overlaps = [replace(overlap, mean=one.mean, mean_se=one.mean_se) for overlap in overlaps]
         counts = ((weight != 0)[:, :, None] & (earned != 0)).any(axis=1)  # (rows, o)
         rewarded = (sum_by(counts.astype(np.float64), cluster, case.inputs.n_clusters) > 0).sum(axis=0)
         return cls(overlaps, rewarded)
+
+
+def _of_tables(case: Case) -> dict[str, float]:
+    """The largest possible weight, and what could never be logged, where both policies are known for all actions."""
+    if "table" not in case.makers:
+        return {}
+    target, logged = case.table
+    return {
+        "possible": largest_weight(target, logged),
+        "unsupported": float(unsupported_mass(target, logged).mean()),
+    }
 
 
 def shares(earned: Floats) -> Floats:

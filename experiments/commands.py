@@ -1,0 +1,55 @@
+"""What the commands of the command line share: options, examples, progress on the terminal, and what they print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recsim.experiments.errors import input_errors
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Threads = Annotated[int, typer.Option(min=1, help="Threads of the simulation; results do not depend on it.")]
+
+
+def examples(*commands: str) -> str:
+    return "Examples:\n\n" + "\n\n".join(f"  {command}" for command in commands)
+
+
+def tell(found: dict[str, Any], out: Path | None, json: bool, as_table: Callable[[dict[str, Any]], None]) -> None:
+    """What was measured: in a file, if one is named, and on the terminal as JSON or as a table."""
+    from recsim.files import write_json
+
+    if out is not None:
+        with input_errors():
+            write_json(out, found)
+    if json:
+        typer.echo(dumps(found, indent=1, ensure_ascii=False))
+    else:
+        as_table(found)
+
+
+def stderr() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+class resumable:
+    """Ctrl-C inside ends with one sentence that says how to go on, and exit code 130."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is KeyboardInterrupt:
+            typer.echo(f"Interrupted; finished stages are kept. Go on with: {self._command}", err=True)
+            raise typer.Exit(130)
