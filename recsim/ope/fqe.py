@@ -230,7 +230,12 @@ def _trees() -> Any:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     return HistGradientBoostingRegressor(
-        max_iter=100, max_leaf_nodes=15, l2_regularization=1.0, early_stopping=False, random_state=0
+        max_iter=50,
+        learning_rate=0.15,
+        max_leaf_nodes=15,
+        l2_regularization=1.0,
+        early_stopping=False,
+        random_state=0,
     )
 
 

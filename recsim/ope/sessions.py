@@ -17,9 +17,9 @@ them is needed of how states move on.
 Shapes: one row per step, in any order. `session`, `step` (rows,) whole numbers, steps from 0 up without gaps; `reward`,
     `within`, `q_logged`, `v_target` (rows,) or (rows, o); `target`, `logged` (rows,) log-propensities of all that was
     shown at the row (add up the positions of a slate; -inf in `target`: never); `gamma` from 0 to 1. `q_logged` is a
-    model of the reward to go from the row on, as an undiscounted sum at this row: Q(s, a) of what was shown; `v_target`
-    is its expectation under the target policy at the row's state. All return `Terms` with one row per session, in the
-    order of session numbers.
+    model of the reward still to come, discounted from the row on, given what was shown there; `v_target` is its
+    expectation over what the target policy would show there (`recsim.ope.fqe` fits both). All return `Terms` with one
+    row per session, in the order of session numbers.
 """
 
 from __future__ import annotations

@@ -243,7 +243,7 @@ def _labels(features: Floats | Integers, train: Rows, steps: Steps, n_clusters: 
         raise ValueError(
             f"n_clusters is {n_clusters} and there are {distinct} different states to fit them on; ask for fewer."
         )
-    clusters = make_pipeline(StandardScaler(), KMeans(n_clusters, n_init=3, random_state=seed))
+    clusters = make_pipeline(StandardScaler(), KMeans(n_clusters, n_init=1, random_state=seed))
     with threadpool_limits(limits=1):
         clusters.fit(rows)
         return np.asarray(clusters.predict(features), np.int64)

@@ -191,6 +191,16 @@ def test_gamma_discounts_the_second_step_once(markov, all_sessions):
         assert estimator([3, 5], same, same, **rows, gamma=1).value == pytest.approx([8])
 
 
+def test_unequal_sessions_are_not_cut_anew():
+    """One and three steps are four rows, which scope-rl would take for two sessions of two steps."""
+    rows = {"session": [0, 1, 1, 1], "step": [0, 0, 1, 2]}
+    target, logged = np.log([0.8, 0.4, 0.8, 0.2]), np.log([0.4, 0.4, 0.4, 0.4])
+    weight = carried_weight(target, logged, **rows)
+    assert weight == pytest.approx(np.array([[2, 2, 2], [1, 2, 1]]))
+    assert pdis([1, 1, 10, 100], target, logged, **rows).value == pytest.approx([(2 * 1 + 1 + 2 * 10 + 100) / 2])
+    assert tis([1, 1, 10, 100], target, logged, **rows).value == pytest.approx([(2 * 1 + 1 * 111) / 2])
+
+
 class SlateWorld:
     """Two steps of slates of two out of three items; the second state depends on the whole first slate.
 
