@@ -26,6 +26,7 @@ _TRUNCATED = 0.5  # c: no bet risks more than this part of the wealth on one row
 _GRID = 2000  # values of the mean that bets are made against
 _NEWTON = 40  # more than enough: about six steps reach the last digit
 _RHO = 1.0  # of the gamma mixture: tight where the summed squares are about this much
+_LARGE, _SMALL = 1e4, 1e-3  # beyond these, series are exact to 1e-12
 _ROUNDING = 1e-9
 
 
@@ -171,21 +172,37 @@ def _mixture_low(worth: Floats, level: float) -> Floats:
 def _mixture_reach(squares: Floats, threshold: float) -> Floats:
     """The sum S at which the log-wealth of the gamma mixture reaches `threshold`, given V, never too small.
 
-    The log-wealth is convex and increases in S, so that Newton's steps end above the root wherever they start.
+    The log-wealth is convex and increases in S, so that Newton's steps end above the root wherever they start. With a =
+    V + rho and x = S / a it is a [x - ln(1 + x)] + ln P(a, a + S) + what does not depend on S, P being the regularised
+    incomplete gamma function: in this form nothing cancels, however heavy the weights.
     """
     shape = squares + _RHO
-    constant = _RHO * math.log(_RHO) - math.log(float(gammainc(_RHO, _RHO))) - float(gammaln(_RHO)) - threshold
+    fixed = _stirling_error(shape) + 0.5 * np.log(2 * math.pi / shape)
+    fixed -= _RHO + threshold + math.log(float(gammainc(_RHO, _RHO))) + float(gammaln(_RHO)) - _RHO * math.log(_RHO)
     above = np.sqrt(2 * shape * (threshold + np.log1p(shape))) + 2 * (threshold + np.log1p(shape)) + _RHO
     for _ in range(_NEWTON):
-        point = above + shape
-        tail, log_gamma = gammainc(shape, point), gammaln(shape)
-        miss = above + squares - shape * np.log(point) + np.log(tail) + log_gamma + constant
-        density = np.exp((shape - 1) * np.log(point) - point - log_gamma) / tail
-        step = miss / (1 - shape / point + density)
+        gain, tail = shape * _less_log(above / shape), gammainc(shape, shape + above)
+        density = np.sqrt(shape) * np.exp(-gain - _stirling_error(shape)) / math.sqrt(2 * math.pi)
+        slope = (above + density / tail) / (shape + above)
+        step = (gain + np.log(tail) + fixed) / slope
         above = above - step
         if (np.abs(step) <= _ROUNDING * above).all():
             break
     return above * (1 + _ROUNDING)
+
+
+def _stirling_error(shape: Floats) -> Floats:
+    """The logarithm of the gamma function less Stirling's formula, (a - 1/2) ln a - a + ln(2 pi) / 2."""
+    near = np.minimum(shape, _LARGE)
+    exact = gammaln(near) - (near - 0.5) * np.log(near) + near - 0.5 * math.log(2 * math.pi)
+    return np.where(shape < _LARGE, exact, 1 / (12 * shape))
+
+
+def _less_log(x: Floats) -> Floats:
+    """Stable x - ln(1 + x), by its series where x is small."""
+    small = np.minimum(x, _SMALL)
+    series = small * small * (1 / 2 - small * (1 / 3 - small * (1 / 4 - small / 5)))
+    return np.where(x < _SMALL, series, x - np.log1p(x))
 
 
 @kernel

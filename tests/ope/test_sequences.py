@@ -74,6 +74,21 @@ def test_the_mixture_reaches_the_threshold():
         assert log_wealth(total, square) == pytest.approx(math.log(40), abs=1e-5)
 
 
+def test_the_mixture_keeps_its_digits_under_heavy_weights():
+    """For large V, S is that of a normal mixture: S^2 / (2 V) = ln(40 x chance / density) + ln(V / (2 pi)) / 2."""
+    squares = 10.0 ** np.arange(0, 250, 5)
+    reach = _mixture_reach(squares, math.log(40))
+    assert np.isfinite(reach).all()
+    assert (np.diff(reach) > 0).all()
+    chance = 1 - math.exp(-1)  # of lambda below 1; its density at 0 is e^-1
+    limit = np.sqrt(2 * squares * (math.log(40 * chance) + 1 + np.log(squares / (2 * math.pi)) / 2))
+    assert reach[4:7] == pytest.approx(limit[4:7], rel=1e-6)
+    assert (reach[7:] >= limit[7:] * (1 - 1e-6)).all()
+    assert (reach[7:] <= limit[7:] * 1.01).all()  # a + S is a in float64: P is taken for 1/2, on the safe side
+    found = off_policy([1e120, 1.0, 1.0], [1.0, 0.0, 0.0])
+    assert [float(end[0]) for end in found.last] == [0.0, 1.0]
+
+
 def test_the_off_policy_sequence_by_hand():
     """Two rows, both worth 1 (of a weight of 2 and a reward of 1/2): Xhat is 1/2, then (1 + 1/2) / 2."""
     found = off_policy([2.0, 2.0], [1.5, 1.5], smallest=1.0, largest=2.0, level=0.5)
