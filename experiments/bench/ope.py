@@ -175,7 +175,7 @@ ROWS_OF: dict[str, Callable[[OpeSizes, Effort, Advance], list[dict[str, Any]]]] 
 
 
 def _evaluate(place: Path, sizes: OpeSizes) -> dict[str, float]:
-    """Seconds, the sum of the peaks of all processes, and the estimate by dr."""
+    """Seconds by the clock and of all processors, the sum of the peaks of all processes, and the estimate by dr."""
     peaks: dict[int, int] = {}
 
     def watch(done: int, total: int, what: str) -> None:
@@ -186,8 +186,10 @@ def _evaluate(place: Path, sizes: OpeSizes) -> dict[str, float]:
     started = time.perf_counter()
     found = evaluate_folder(place, [TARGET], seed=0, n_boot=sizes.n_boot, workers=sizes.workers, progress=watch)
     seconds = time.perf_counter() - started
+    cpu = sum(os.times()[:4])  # of this process and of those that it has waited for
     (dr,) = (one for one in found.estimates if (one.estimator, one.objective) == ("dr", "reward"))
-    return {"seconds": seconds, "peak_bytes": sum(peaks.values()), "value": dr.value, "se": dr.se}
+    peak = sum(peaks.values())
+    return {"seconds": seconds, "cpu_seconds": cpu, "peak_bytes": peak, "value": dr.value, "se": dr.se}
 
 
 def _refuse_full_disk(place: Path, sizes: OpeSizes) -> None:

@@ -45,7 +45,7 @@ def sips(reward: ArrayLike, target: ArrayLike, logged: ArrayLike) -> Terms:
     0.75
     """
     reward, weight = _reward_and_weight(reward, target, logged)
-    return mean_terms(weight[:, -1, None] * reward.sum(axis=1))
+    return mean_terms(weight[:, -1, None] * _added_up(reward))
 
 
 def rips(reward: ArrayLike, target: ArrayLike, logged: ArrayLike) -> Terms:
@@ -77,7 +77,7 @@ def snsips(reward: ArrayLike, target: ArrayLike, logged: ArrayLike) -> Terms:
     """
     reward, weight = _reward_and_weight(reward, target, logged)
     whole = weight[:, -1, None]  # (n, 1)
-    return Terms((whole * reward.sum(axis=1))[:, None, :], whole)
+    return Terms((whole * _added_up(reward))[:, None, :], whole)
 
 
 def snrips(reward: ArrayLike, target: ArrayLike, logged: ArrayLike) -> Terms:
@@ -110,7 +110,7 @@ def dm(model_target: ArrayLike) -> Terms:
     >>> round(float(dm([[0.5, 0.25], [0.3, 0.15]]).value[0]), 9)  # (0.75 + 0.45) / 2
     0.6
     """
-    return mean_terms(reward_array(model_target, "model_target").sum(axis=1))
+    return mean_terms(_added_up(reward_array(model_target, "model_target")))
 
 
 def dr(
@@ -142,7 +142,7 @@ def dr(
     """
     reward, weight = _reward_and_weight(reward, target, logged)
     q_logged, q_target = models_like(reward, model_logged=model_logged, model_target=model_target)
-    return mean_terms(q_target.sum(axis=1) + np.einsum("nk,nko->no", weight, reward - q_logged))
+    return mean_terms(_added_up(q_target) + np.einsum("nk,nko->no", weight, reward - q_logged))
 
 
 def cascade_dr(
@@ -176,6 +176,12 @@ def cascade_dr(
     before = np.concatenate([np.ones((len(weight), 1)), weight[:, :-1]], axis=1)
     corrected = np.einsum("nk,nko->no", weight, reward - q_logged)
     return mean_terms(corrected + np.einsum("nk,nko->no", before, q_target))
+
+
+def _added_up(values: Floats) -> Floats:
+    """(n, o) sums over the positions of (n, k, o), several times as fast as numpy's sum over an axis in the middle."""
+    total: Floats = np.einsum("nko->no", values)
+    return total
 
 
 def _reward_and_weight(reward: ArrayLike, target: ArrayLike, logged: ArrayLike) -> tuple[Floats, Floats]:

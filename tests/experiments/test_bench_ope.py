@@ -57,6 +57,7 @@ def test_every_row_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     memory, folder, peak, marginals = found["measures"]
     assert memory["value"] > 0
     assert memory["unit"] == CPU_SECONDS
+    assert folder["cpu_seconds"] > 0
     assert folder["file_bytes"] > 700 * 3 * 8
     assert abs(folder["estimate"]["value"] - folder["truth"]) < 4 * folder["estimate"]["se"]
     if STATUS.is_file():
