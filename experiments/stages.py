@@ -20,6 +20,7 @@ from recsim.experiments.world import World
 from recsim.logs import collect, read_log, write_log
 
 REPORT = "report.html"
+ESTIMATES = ("report.estimates.csv", "report.estimates.parquet")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def stages_of(config: RunConfig) -> list[Stage]:
         log,
         *map(learning_stage, learners),
         *_judgement(config),
-        Stage("report", 1, (REPORT,), _report),
+        Stage("report", 1, (REPORT, *ESTIMATES), _report),
     ]
 
 

@@ -19,7 +19,6 @@ from recsim.ope import PREFERRED, Evaluation
 from recsim.report.format import UNDEFINED, compact, decimals, number, percent
 from recsim.report.read import Run, read_run
 from recsim.report.results import REWARD, Estimate
-from recsim.report.sentences import speaker
 from recsim.testing import Report
 
 STYLE: dict[str, Any] = {"box": box.SIMPLE_HEAD, "title_justify": "left", "title_style": "bold"}
@@ -256,7 +255,7 @@ def _summary(run: Run) -> Table:
     _columns(table, "policy", right=("return", "slate", "slate, from the log"))
     table.add_column("by, verdict", no_wrap=True)
     wide = decimals(policy.truth[REWARD].se for policy in metrics.policies)
-    spoken = {policy.name: speaker(run, policy.name) for policy in metrics.policies}
+    spoken = {policy.name: run.offline.speaker(policy.name) for policy in metrics.policies}
     narrow = decimals(e.se for e in spoken.values() if e is not None)
     for policy in metrics.policies:
         own = policy.truth[REWARD]

@@ -6,9 +6,10 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from recsim.report.results import Interval
+from recsim.report.measured import Interval
 
 WORDS_MARGIN = {"l": 8, "r": 56, "t": 8, "b": 8}
+LONGEST = 18  # characters of a name beside a figure
 NOTES_MARGIN = {"l": 8, "r": 16, "t": 26, "b": 8}
 Figure = dict[str, Any]
 Trace = dict[str, Any]
@@ -17,6 +18,15 @@ Trace = dict[str, Any]
 def label(text: str) -> str:
     """A name as plotly text, which otherwise takes tags for markup."""
     return html.escape(text, quote=False)
+
+
+def tick(name: str) -> str:
+    """A name that leaves room for what it stands beside, also on a telephone; the tables have it in full.
+
+    >>> tick("static fusion"), tick("a policy of a very long name")
+    ('static fusion', 'a policy of a ver…')
+    """
+    return label(name if len(name) <= LONGEST else f"{name[: LONGEST - 1].rstrip()}…")
 
 
 def axis(title: str = "", **more: Any) -> dict[str, Any]:
@@ -107,6 +117,12 @@ def forest(
 def names_axis() -> dict[str, Any]:
     """The axis of a figure with one row for each name, the first on top."""
     return axis(autorange="reversed", type="category", showgrid=False, ticklabelstandoff=8)
+
+
+def heading(text: str, row: float) -> dict[str, Any]:
+    """The heading of a block of rows, at the left edge."""
+    place = {"xref": "paper", "x": 0, "xanchor": "left", "xshift": 4, "y": row, "yanchor": "middle"}
+    return {"text": f"<b>{label(text)}</b>", "showarrow": False, "font": {"size": 13, "color": "@ink"}, **place}
 
 
 def vertical(x: float, y0: float = 0.0, y1: float = 1.0, *, yref: str = "paper", **line: Any) -> dict[str, Any]:

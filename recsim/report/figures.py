@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from recsim.report.chart import (
-    NOTES_MARGIN,
     WORDS_MARGIN,
     Figure,
-    Trace,
     axis,
     figure,
     forest,
@@ -16,12 +12,12 @@ from recsim.report.chart import (
     names_axis,
     off_the_scale,
     vertical,
-    whiskers,
 )
 from recsim.report.format import compact, decimals, number, signed
-from recsim.report.labels import text_positions
+from recsim.report.measured import REWARD
 from recsim.report.read import Run
-from recsim.report.results import REWARD, Interval, PolicyResult
+from recsim.report.results import PolicyResult
+from recsim.report.spots import Spot, spots_figure
 
 ROW = 32
 FRAME = 64
@@ -65,46 +61,11 @@ def differences(run: Run) -> Figure | None:
 
 def trade_off(run: Run, across: str, up: str) -> Figure:
     """Every policy as a point of two objectives, and the front of those that no other policy beats in both."""
-    policies = [policy for policy in run.ranked if not _is_far(run, policy, across, up)]
-    xs, ys = [p.truth[across] for p in policies], [p.truth[up] for p in policies]
-    places = text_positions(xs, ys, [policy.name for policy in policies])
-    points = [_point(run, policy, across, up, place) for policy, place in zip(policies, places, strict=True)]
-    data = [_front(run.shippable, across, up), *points]
-    x, y = (axis(f"{label(name)} per session", range=_padded(found)) for name, found in ((across, xs), (up, ys)))
-    return figure(data, 380, x, y, annotations=_far_notes(run, across, up), margin=NOTES_MARGIN)
-
-
-def _point(run: Run, policy: PolicyResult, across: str, up: str, place: str) -> Trace:
-    x, y, color = policy.truth[across], policy.truth[up], _color(run, policy)
-    return {
-        "type": "scatter",
-        "mode": "markers+text",
-        "x": [x.mean],
-        "y": [y.mean],
-        "text": [label(policy.name)],
-        "textposition": place,
-        "cliponaxis": False,
-        "error_x": whiskers([x.mean], [x.low], [x.high], color),
-        "error_y": whiskers([y.mean], [y.low], [y.high], color),
-        "marker": {"color": color, "symbol": _symbol(policy), "size": 8, "line": {"width": 2, "color": color}},
-        "hovertemplate": (
-            f"{label(policy.name)}<br>{label(across)} {x.mean:,.3f} ({x.low:,.3f} to {x.high:,.3f})"
-            f"<br>{label(up)} {y.mean:,.3f} ({y.low:,.3f} to {y.high:,.3f})<extra></extra>"
-        ),
-    }
-
-
-def _front(policies: Sequence[PolicyResult], across: str, up: str) -> Trace:
-    places = [(policy.truth[across].mean, policy.truth[up].mean) for policy in policies]
-    front = sorted(p for p in places if not any(q[0] >= p[0] and q[1] >= p[1] and q != p for q in places))
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [x for x, _ in front],
-        "y": [y for _, y in front],
-        "line": {"color": "@muted", "width": 1.5, "dash": "dot"},
-        "hoverinfo": "skip",
-    }
+    near = [policy for policy in run.ranked if not _is_far(run, policy, across, up)]
+    spots = [
+        Spot(p.name, p.truth[across], p.truth[up], _color(run, p), _symbol(p), counts=not p.is_oracle) for p in near
+    ]
+    return spots_figure(spots, f"{across} per session", f"{up} per session", _far_notes(run, across, up))
 
 
 def _is_far(run: Run, policy: PolicyResult, across: str, up: str) -> bool:
@@ -124,12 +85,6 @@ def _far_notes(run: Run, across: str, up: str) -> list[dict[str, object]]:
             for policy in far
         ]
     )
-
-
-def _padded(intervals: Sequence[Interval]) -> list[float]:
-    low, high = min(i.low for i in intervals), max(i.high for i in intervals)
-    pad = 0.16 * ((high - low) or abs(high) or 1.0)
-    return [low - pad, high + pad]
 
 
 def _color(run: Run, policy: PolicyResult) -> str:

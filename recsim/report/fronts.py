@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from recsim.report.chart import NOTES_MARGIN, Figure, Trace, axis, figure, label, whiskers
 from recsim.report.format import compact, decimals, ends, half, listed, number, percent, signed
+from recsim.report.measured import REWARD, Difference, Interval
 from recsim.report.read import Run
-from recsim.report.results import REWARD, Difference, Front, FrontFamily, FrontPoint, Interval
-from recsim.report.tables import Cell, Column, Table
+from recsim.report.results import Front, FrontFamily, FrontPoint
+from recsim.report.table import Cell, Column, Table
 
 COLORS = ("@muted", "@accent", "@caution", "@trust", "@refuse")  # the static fusion first
 SYMBOLS = ("square", "circle", "diamond", "triangle-up", "cross")

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recsim.ope import PREFERRED
-from recsim.report.format import decimals, ends, listed, number, percent, telling
+from recsim.report.answers import closest_of, paired, tied
+from recsim.report.format import decimals, listed, number, telling
+from recsim.report.measured import REWARD, Lead
 from recsim.report.read import Run
-from recsim.report.results import REWARD, Difference, Estimate, Lead
-
-VERDICTS = ("trust", "caution", "do not use")
 
 
 def log_alone(run: Run) -> str:
     """Whether somebody with nothing but the log and its estimates would have chosen the same policy."""
     best = run.shippable[0].name
-    spoken = {policy.name: speaker(run, policy.name) for policy in run.shippable}
+    spoken = {policy.name: run.offline.speaker(policy.name) for policy in run.shippable}
     judged = {name: estimate for name, estimate in spoken.items() if estimate is not None}
     if not judged:
         return "This run has no offline estimates."
@@ -27,20 +25,9 @@ def log_alone(run: Run) -> str:
     return f"{_pointed(run, best)}{_silent(silent)}{_other_question(run)}"
 
 
-def speaker(run: Run, policy: str, objective: str = REWARD) -> Estimate | None:
-    """The estimate that speaks for a policy: the best verdict, then the first of `PREFERRED`."""
-    rank = {name: place for place, name in enumerate(PREFERRED)}
-    candidates = [e for e in run.estimates(policy, objective) if e.value is not None]
-    return min(
-        candidates,
-        key=lambda e: (VERDICTS.index(e.verdict), rank.get(e.estimator, len(rank)), e.estimator),
-        default=None,
-    )
-
-
 def _pointed(run: Run, best: str) -> str:
     """Which policy the paired differences of one estimator point to, and how clearly."""
-    leads = [lead for lead in run.metrics.offline_differences if lead.objective == REWARD]
+    leads = run.offline.leads("slate")
     if not leads:
         return "No. No two policies have usable estimates by the same weighted estimator, so the log compares none."
     top, estimator = leads[0].policy, leads[0].estimator
@@ -49,29 +36,22 @@ def _pointed(run: Run, best: str) -> str:
         return f"No. By {estimator}, which can compare most policies, there is no usable estimate of {best}."
     if top != best:
         return f"No. By {estimator}, {top} is ahead of {best} by {_gain(run, rivals[best])}; in truth {best} leads."
-    ties = [lead for lead in leads if lead.low <= 0]
-    closest = min(ties or leads, key=lambda lead: lead.low)
+    ties, closest = tied(leads), closest_of(leads)
     if ties:
-        names = listed([lead.against for lead in ties], "or")
         return (
-            f"Only as a hint. By {estimator}, {best} comes first but cannot be told from {names}: "
+            f"Only as a hint. By {estimator}, {best} comes first but cannot be told from {listed(ties, 'or')}: "
             f"it is ahead of {closest.against} by {_gain(run, closest)}."
         )
     others = "" if len(leads) == 1 else " and clear of every other policy that can be compared"
-    weak = [e for name in (best, closest.against) for e in run.estimates(name) if e.estimator == estimator]
-    answer = "Yes, with caution" if any(e.verdict == "caution" for e in weak) else "Yes"
+    weak = [run.offline.by(name, estimator) for name in (best, closest.against)]
+    answer = "Yes, with caution" if any(e is not None and e.verdict == "caution" for e in weak) else "Yes"
     return f"{answer}. By {estimator}, {best} is ahead of {closest.against} by {_gain(run, closest)}{others}."
 
 
 def _gain(run: Run, lead: Lead) -> str:
     places = telling(lead, decimals([lead.se]))
-    return f"{number(lead.mean, places)} a slate ({paired(run, lead, len(run.metrics.offline_differences), places)})"
-
-
-def paired(run: Run, difference: Difference, comparisons: int, places: int) -> str:
-    """The interval of a paired difference that is one of several, in words."""
-    adjusted = f", adjusted for {comparisons} comparisons," if comparisons > 1 else ""
-    return f"paired {percent(run.metrics.level, 0)} interval{adjusted} {ends(difference, places)}"
+    interval = paired(run.metrics.level, lead, len(run.offline.leads("slate")), places)
+    return f"{number(lead.mean, places)} a slate ({interval})"
 
 
 def _silent(names: Sequence[str], also: bool = False) -> str:

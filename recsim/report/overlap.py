@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recsim.report.read import Run
+from recsim.report.measured import Estimand
+from recsim.report.offline import Offline
 
 Weights = tuple[float | None, float | None, float | None]
 
@@ -16,7 +17,7 @@ class OverlapRow:
     Attributes:
         policy: its name.
         estimators: names of the estimators that use these weights.
-        ess: effective sample size in slates.
+        ess: effective sample size in slates, or in sessions where these are valued.
         max_weight: the largest weight.
         mean_weight: the mean weight, 1 in expectation where the log can show all that the policy shows.
     """
@@ -28,14 +29,14 @@ class OverlapRow:
     mean_weight: float | None
 
 
-def overlap_rows(run: Run) -> list[OverlapRow]:
+def overlap_rows(found: Offline, estimand: Estimand = "slate") -> list[OverlapRow]:
     """The weights behind the estimates of the reward; estimators without weights are left out."""
     rows = []
-    for policy in run.ranked:
+    for policy in found.policies:
         groups: dict[Weights, list[str]] = {}
-        for estimate in run.estimates(policy.name):
+        for estimate in found.of(policy, estimand=estimand):
             weights = (estimate.ess, estimate.max_weight, estimate.mean_weight)
             if any(weight is not None for weight in weights):
                 groups.setdefault(weights, []).append(estimate.estimator)
-        rows += [OverlapRow(policy.name, ", ".join(names), *weights) for weights, names in groups.items()]
+        rows += [OverlapRow(policy, ", ".join(names), *weights) for weights, names in groups.items()]
     return rows

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from recsim.report.format import number
-from recsim.report.read import Run
-from recsim.report.results import Example, ShownItem
+from recsim.report.examples import Example, ShownItem
+from recsim.report.format import listed, number
 
 if TYPE_CHECKING:
     from recsim.catalog import Catalog
@@ -49,31 +49,61 @@ class Slate:
 
 
 @dataclass(frozen=True)
+class ShownSession:
+    """Slates of one user's session, in their order.
+
+    Attributes:
+        title: whose session it is, and which of its slates these are.
+        slates: at least one.
+    """
+
+    title: str
+    slates: tuple[Slate, ...]
+
+
+@dataclass(frozen=True)
 class Gallery:
     """All example slates.
 
     Attributes:
-        slates: of each policy, the best policy first, oracles last.
+        sessions: of each policy, the best policy first, oracles last.
         pictures: names and data URIs, each picture once however often it is shown.
         note: a sentence on pictures that are missing, or "".
     """
 
-    slates: dict[str, list[Slate]]
+    sessions: dict[str, list[ShownSession]]
     pictures: dict[str, str]
     note: str
 
 
-def gallery(run: Run, catalog: Catalog | None) -> Gallery:
-    """The example slates of a run, with pictures from `catalog`, or by default from the catalogue of the config."""
-    if not run.examples:
+def gallery(examples: Sequence[Example], ranked: Sequence[str], catalog: Catalog | None, named: Any = None) -> Gallery:
+    """Example slates with their pictures.
+
+    Args:
+        examples: the slates, those of a session in their order.
+        ranked: names of the policies as they are to stand.
+        catalog: where pictures come from.
+        named: without `catalog`, the catalogue that a config names.
+    """
+    if not examples:
         return Gallery({}, {}, "")
-    source, problem = (catalog, "") if catalog is not None else _catalog_of(run.catalog)
+    source, problem = (catalog, "") if catalog is not None else _catalog_of(named)
     album = _Album(source)
-    order = {policy.name: place for place, policy in enumerate(sorted(run.ranked, key=lambda p: p.is_oracle))}
-    slates: dict[str, list[Slate]] = {}
-    for example in sorted(run.examples, key=lambda example: order.get(example.policy, len(order))):
-        slates.setdefault(example.policy, []).append(_slate(example, album))
-    return Gallery(slates, album.pictures, problem or album.note())
+    order = {name: place for place, name in enumerate(ranked)}
+    grouped: dict[str, dict[tuple[int, int], list[Slate]]] = {}
+    for example in sorted(examples, key=lambda example: order.get(example.policy, len(order))):
+        own = grouped.setdefault(example.policy, {})
+        own.setdefault((example.user, example.session), []).append(_slate(example, album))
+    sessions = {policy: [_session(*one) for one in own.items()] for policy, own in grouped.items()}
+    return Gallery(sessions, album.pictures, problem or album.note())
+
+
+def _session(key: tuple[int, int], slates: list[Slate]) -> ShownSession:
+    user, number = key
+    which = f"User {user}" + (f", session {number + 1}" if number else "")
+    steps = [f"{slate.step:,}" for slate in slates]
+    of = f"slate{'s' if len(steps) > 1 else ''} {listed(steps)} of the session"
+    return ShownSession(f"{which}: {of}", tuple(slates))
 
 
 class _Album:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,10 +12,14 @@ import pandas as pd
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from recsim.report.results import REWARD, CurvePoint, Estimate, Example, Manifest, Metrics, PolicyResult
+from recsim.report.examples import Example
+from recsim.report.measured import REWARD, Interval
+from recsim.report.offline import Estimate, Offline, OfflineParts, Source
+from recsim.report.results import CurvePoint, Manifest, Metrics, PolicyResult
 
 Part = TypeVar("Part")
 REMEDY = "Finish the run with `recsim run CONFIG --resume`, or check the path."
+CHANGED = "It was written by another version or changed by hand; run the run again."
 # What a reader may want to open next, in this order; listed in the page where it exists.
 FILES = {
     "metrics.json": "every number of this page",
@@ -61,8 +66,7 @@ class Run:
     @property
     def logging_policy(self) -> str:
         """The policy of the log, as it reads within a sentence."""
-        name = self.metrics.log.policy
-        return "the policy in production" if name == "production" else name
+        return self.offline.logging_policy
 
     @property
     def ranked(self) -> list[PolicyResult]:
@@ -80,9 +84,25 @@ class Run:
         against = self.metrics.differences[0].against if self.metrics.differences else None
         return against or self.metrics.baseline
 
-    def estimates(self, policy: str, objective: str = REWARD) -> list[Estimate]:
-        """The offline estimates of one objective of one policy."""
-        return [e for e in self.metrics.offline if e.policy == policy and e.objective == objective]
+    @cached_property
+    def offline(self) -> Offline:
+        """What the log alone says; the truth of a whole session is the mean return."""
+        metrics = self.metrics
+        returns = {policy.name: policy.truth for policy in metrics.policies}
+        return Offline(
+            **{name: getattr(metrics, name) for name in OfflineParts.model_fields},
+            level=metrics.level,
+            n_slates=metrics.log.slates,
+            n_sessions=metrics.log.sessions,
+            seed=metrics.seed,
+            objectives=(*metrics.objectives, REWARD),
+            weights=metrics.weights,
+            estimates=tuple(_with_truth(estimate, returns.get(estimate.policy, {})) for estimate in metrics.offline),
+            differences=metrics.offline_differences,
+            warnings={"": metrics.warnings},
+            source=Source(policy=metrics.log.policy, temperature=metrics.log.temperature),
+            ranked=tuple(policy.name for policy in self.ranked),
+        )
 
 
 def read_run(path: Path) -> Run:
@@ -112,6 +132,23 @@ def read_run(path: Path) -> Run:
     )
 
 
+def read_evaluation(found: dict[str, Any]) -> Offline:
+    """What `recsim evaluate` found, checked.
+
+    Raises:
+        ValueError: if a part is missing or is not what it should be.
+    """
+    remedy = "Pass what `Evaluation.to_dict` returns."
+    return _checked("the evaluation", TypeAdapter(Offline), found, remedy)
+
+
+def _with_truth(estimate: Estimate, returns: dict[str, Interval]) -> Estimate:
+    """An estimate of whole sessions should have found the mean return."""
+    if estimate.estimand == "slate" or estimate.objective not in returns:
+        return estimate
+    return estimate.model_copy(update={"truth": returns[estimate.objective].mean})
+
+
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -123,17 +160,14 @@ def _optional(path: Path, adapter: TypeAdapter[Part]) -> Part | None:
     return _checked(path, adapter, _json(path)) if path.is_file() else None
 
 
-def _checked(path: Path, adapter: TypeAdapter[Part], value: Any) -> Part:
+def _checked(path: Path | str, adapter: TypeAdapter[Part], value: Any, remedy: str = CHANGED) -> Part:
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
         more = f" ({error.error_count() - 1} more such places)" if error.error_count() > 1 else ""
-        raise ValueError(
-            f"{path}: {place or 'the whole file'}: {first['msg']}{more}. "
-            "It was written by another version or changed by hand; run the run again."
-        ) from error
+        raise ValueError(f"{path}: {place or 'the whole of it'}: {first['msg']}{more}. {remedy}") from error
 
 
 def _check_policies(path: Path, metrics: Metrics) -> None:

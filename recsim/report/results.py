@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field
 
-REWARD = "reward"
+from recsim.report.measured import REWARD, Difference, Finite, Interval, Lead, Measured, Result
+from recsim.report.offline import Estimate, OfflineParts
+
+__all__ = ["REWARD", "Difference", "Estimate", "Interval", "Lead", "Metrics", "PolicyResult"]
+
 LENGTH = "length"
-
-
-def _number_or_none(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-Measured = Annotated[float | None, BeforeValidator(_number_or_none)]
-"""A number, or None where it is undefined."""
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Level = Literal["trust", "caution", "do not use"]
-
-
-class Result(BaseModel):
-    """Base of all parts: unchangeable; keys of later versions are ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Interval(Result):
-    """A mean with standard error and the ends of its interval."""
-
-    mean: Finite
-    se: Finite
-    low: Finite
-    high: Finite
 
 
 class CatalogFact(Result):
@@ -69,45 +46,13 @@ class PolicyResult(Result):
     kind: str
     temperature: Measured = None
     truth: dict[str, Interval]
-    metrics: dict[str, Measured] = {}
+    metrics: dict[str, Measured] = Field(default_factory=dict)
     slate_truth: dict[str, Interval] | None = None
 
     @property
     def is_oracle(self) -> bool:
         """Whether it sees hidden state, and so cannot be shipped."""
         return "oracle" in self.kind
-
-
-class Difference(Interval):
-    """How much more `policy` brings per session than `against`, on the same users with the same luck."""
-
-    policy: str
-    against: str
-    objective: str
-
-
-class Lead(Difference):
-    """How much more a slate of `policy` promises than one of `against`, both by one estimator from the same log."""
-
-    estimator: str
-
-
-class Estimate(Result):
-    """An offline estimate of one objective of one policy; `truth` is what it should have found."""
-
-    policy: str
-    estimator: str
-    objective: str
-    value: Measured
-    se: Measured = None
-    low: Measured = None
-    high: Measured = None
-    ess: Measured = None
-    max_weight: Measured = None
-    mean_weight: Measured = None
-    verdict: Level
-    reason: str
-    truth: Measured = None
 
 
 class FrontPoint(Result):
@@ -150,8 +95,8 @@ class Front(Result):
     differences: tuple[Difference, ...] = ()
 
 
-class Metrics(Result):
-    """The whole of `metrics.json`.
+class Metrics(OfflineParts):
+    """The whole of `metrics.json`; under the names of `OfflineParts`, what the log says.
 
     Attributes:
         differences: every policy against the baseline, each interval of the run's level.
@@ -183,40 +128,6 @@ class Metrics(Result):
     warnings: tuple[str, ...] = ()
 
 
-class ShownItem(Result):
-    """An item of an example slate; `item` is -1 for an empty position."""
-
-    item: int
-    item_id: str = ""
-    title: str = ""
-    category: str = ""
-    price: Measured = None
-
-
-class Example(Result):
-    """One slate that a policy showed, and what its user did.
-
-    Attributes:
-        examined: whether each position was looked at; None where the choice model does not tell.
-    """
-
-    policy: str
-    user: int
-    step: int
-    items: tuple[ShownItem, ...]
-    examined: tuple[bool, ...] | None = None
-    click: tuple[bool, ...]
-    conversion: tuple[bool, ...]
-
-    @model_validator(mode="after")
-    def _one_answer_a_position(self) -> Example:
-        for name in ("examined", "click", "conversion"):
-            answers = getattr(self, name)
-            if answers is not None and len(answers) != len(self.items):
-                raise ValueError(f"{name} has {len(answers)} entries for {len(self.items)} items")
-        return self
-
-
 class CurvePoint(Result):
     """How good a learning policy was after so many slates of training, and whether it is the policy that was kept."""
 
@@ -237,4 +148,4 @@ class Manifest(Result):
     """
 
     recsim: str
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field(default_factory=dict)

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
+from recsim.report.answers import Point, paired, power_words, tipping_words
 from recsim.report.format import compact, decimals, listed, number, percent, signed, telling
-from recsim.report.offline_sentences import log_alone, paired, speaker
+from recsim.report.measured import REWARD, Difference
+from recsim.report.offline_sentences import log_alone
 from recsim.report.read import Run
-from recsim.report.results import REWARD, Difference, PolicyResult
+from recsim.report.results import PolicyResult
 
-__all__ = ["Point", "deciding_difference", "headline", "points", "return_of", "speaker"]
-
-
-@dataclass(frozen=True)
-class Point:
-    """A finding: a few words, and the sentences that say it."""
-
-    title: str
-    text: str
+__all__ = ["Point", "deciding_difference", "headline", "points", "return_of"]
 
 
 def headline(run: Run) -> str:
@@ -31,7 +22,7 @@ def headline(run: Run) -> str:
     if difference is None:
         return f"{best.name} has the highest true return, {earns}; it was compared with nothing."
     places = telling(difference, decimals([difference.se]))
-    interval = paired(run, difference, len(_leads(run)), places)
+    interval = paired(run.metrics.level, difference, len(_leads(run)), places)
     than = "" if ties == [difference.against] else f" than {difference.against}"
     gain = f"{number(difference.mean, places)} more{than} ({interval})"
     if ties:
@@ -45,12 +36,17 @@ def points(run: Run) -> list[Point]:
         return []
     found = [
         Point("How sure", how_sure(run)),
-        Point("Would the log alone have told", log_alone(run)),
+        Point("Would the log alone have told", " ".join([log_alone(run), *log_power(run)])),
         Point("What it trades", trades(run)),
         Point("What would change the answer", tipping_weights(run)),
         Point("Beside the oracle", room(run)),
     ]
     return [point for point in found if point.text]
+
+
+def log_power(run: Run) -> list[str]:
+    """What it would take to tell policies apart by the log alone."""
+    return power_words(run.offline) if run.offline.estimates else []
 
 
 def deciding_difference(run: Run, objective: str = REWARD) -> Difference | None:
@@ -80,7 +76,7 @@ def how_sure(run: Run) -> str:
     closest = min(leads, key=lambda lead: lead.mean)
     places = telling(closest, decimals([closest.se]))
     errors = f", {compact(round(closest.mean / closest.se, 1))} standard errors" if closest.se > 0 else ""
-    behind = f"{number(closest.mean, places)} behind ({paired(run, closest, len(leads), places)}){errors}"
+    behind = f"{number(closest.mean, places)} behind ({paired(run.metrics.level, closest, len(leads), places)}){errors}"
     return f"{users}. The closest rival, {closest.against}, is {behind}. {caveat}"
 
 
@@ -100,21 +96,11 @@ def trades(run: Run) -> str:
 
 def tipping_weights(run: Run) -> str:
     """The nearest weight of each objective at which another policy would have the highest mean return."""
-    best, *rivals = run.shippable
-    if not rivals:
+    if len(run.shippable) < 2:
         return ""
-    sentences = []
-    for objective, weight in zip(run.metrics.objectives, run.metrics.weights, strict=True):
-        for side in (-1, 1):
-            tip = _tip(best, rivals, objective, weight, side)
-            if tip:
-                way = "falls below" if side < 0 else "rises above"
-                sentences.append(
-                    f"{tip[1]} leads once the weight of {objective} {way} {compact(tip[0])} (now {weight:g})"
-                )
-    if not sentences:
-        return f"No weight of a single objective, 0 or more, would put another policy above {best.name}."
-    return f"Going by the means alone, {listed(sentences)}."
+    means = [{key: interval.mean for key, interval in policy.truth.items()} for policy in run.shippable]
+    weights = dict(zip(run.metrics.objectives, run.metrics.weights, strict=True))
+    return tipping_words([policy.name for policy in run.shippable], means, weights)
 
 
 def room(run: Run) -> str:
@@ -130,19 +116,6 @@ def room(run: Run) -> str:
     )
 
 
-def warnings_by_subject(run: Run) -> dict[str, list[str]]:
-    """The warnings of a run under the policy that they are about; those about none stand under "the run"."""
-    names = tuple(policy.name for policy in run.metrics.policies)
-    found: dict[str, list[str]] = {}
-    for sentence in run.metrics.warnings:
-        subject, colon, rest = sentence.partition(": ")
-        if colon and subject.startswith(names):
-            found.setdefault(subject, []).append(rest[:1].upper() + rest[1:])
-        else:
-            found.setdefault("the run", []).append(sentence)
-    return found
-
-
 def return_of(run: Run, policy: PolicyResult) -> str:
     """The mean true return of a policy, to the decimals that all returns deserve."""
     return number(policy.truth[REWARD].mean, decimals(p.truth[REWARD].se for p in run.metrics.policies))
@@ -151,18 +124,3 @@ def return_of(run: Run, policy: PolicyResult) -> str:
 def _leads(run: Run, objective: str = REWARD) -> list[Difference]:
     """The best policy against every other."""
     return [lead for lead in run.metrics.best if lead.objective == objective]
-
-
-def _tip(
-    best: PolicyResult, rivals: Sequence[PolicyResult], objective: str, weight: float, side: int
-) -> tuple[float, str] | None:
-    """The nearest weight of `objective`, 0 or more, below (-1) or above (+1) `weight`, at which a rival draws level."""
-    found = []
-    for rival in rivals:
-        lead = best.truth[REWARD].mean - rival.truth[REWARD].mean
-        slope = best.truth[objective].mean - rival.truth[objective].mean
-        if lead > 0 and slope * side < 0:
-            tip = weight - lead / slope
-            if tip >= 0:
-                found.append((tip, rival.name))
-    return min(found, key=lambda pair: abs(pair[0] - weight), default=None)

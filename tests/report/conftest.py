@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,49 @@ policies:
 launch_log:
   n_users: 500
 """
+
+
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """A page as its elements; raises on tags that do not match."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.words: list[str] = []
+        self._open: list[str] = []
+        self.feed(html)
+        assert not self._open, f"never closed: {self._open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open, f"</{tag}> closes nothing"
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] == "script":
+            self.scripts.append(data)
+        elif data.strip() and self._open[-1] != "style":
+            self.words.append(" ".join(data.split()))
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+    def attributes(self, name: str) -> list[str]:
+        return [str(attributes[name]) for _, attributes in self.tags if name in attributes]
+
+
+@pytest.fixture(scope="session")
+def read_page() -> Callable[[Path], Page]:
+    return lambda path: Page(path.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +157,7 @@ def metrics() -> dict[str, Any]:
             | {"mean": 0.2, "se": 0.05, "low": 0.1, "high": 0.3}
         ],
         "offline": [e for name, *_, value in POLICIES if name in OVERLAP for e in _estimates(name, value)],
+        "overlap": {name: _overlap(place) for place, name in enumerate(OVERLAP)},
         "front": _front(),
         "warnings": [
             "popularity, whole slates: it would never show any of the logged slates, so the log says nothing."
@@ -119,18 +165,70 @@ def metrics() -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def make_run(tmp_path: Path, metrics: dict[str, Any], catalog: Catalog) -> Callable[..., Path]:
-    """Writes a whole run folder; `make_run(metrics=..., examples=None)` changes or leaves out a part."""
+@pytest.fixture(scope="session")
+def evaluation(metrics: dict[str, Any]) -> dict[str, Any]:
+    """An evaluation of a log alone, with every optional part; one policy bears a hostile name."""
+    renamed = json.loads(json.dumps(metrics).replace('"uniform"', json.dumps(HOSTILE)))
+    whole = [
+        e | {"estimator": name, "estimand": "session", "ess": None if e["ess"] is None else e["ess"] / 6}
+        for e in renamed["offline"]
+        for own, name in (("sips", "own session estimator"), ("dr", "session dr"))
+        if e["estimator"] == own
+    ]
+    lead = {"policy": "ppo", "against": "linucb", "estimator": "session dr", "objective": "reward"}
+    interval = {"mean": 2.0, "se": 0.1, "low": 1.8, "high": 2.2}
+    bound = {"policy": "ppo", "estimator": "rips", "objective": "reward", "low": 0.5, "high": 9.0}
+    row = {"world": "rare weights", "estimator": "dr", "se": 0.01, "width": 0.4}
+    return {
+        "level": 0.95,
+        "n_slates": 12345,
+        "n_sessions": 1000,
+        "n_boot": 200,
+        "seed": 7,
+        "objectives": [*OBJECTIVES, "reward"],
+        "weights": WEIGHTS.tolist(),
+        "estimates": [*renamed["offline"], *whole],
+        "differences": renamed["offline_differences"],
+        "session_differences": [lead | {"mean": 0.5, "se": 0.3, "low": -0.1, "high": 1.1}],
+        "warnings": {"popularity": renamed["warnings"]},
+        "left_out": {"cascade-dr": "needs items drawn at every position."},
+        "overlap": {e: _overlap(place) for place, e in enumerate((HOSTILE, *list(OVERLAP)[1:]))},
+        "power": [
+            {"policy": "ppo", "against": "linucb", "estimator": "dr", "now": 1000, "needed": 4000}
+            | {"sentence": "3,000 more sessions would tell ppo from linucb."}
+        ],
+        "guaranteed": [bound | {"method": "maurer-pontil"}],
+        "region": [bound | {"method": "ellipsoid", "objective": name} for name in OBJECTIVES],
+        "calibration": {
+            "bins": [{"predicted": p, "observed": 0.9 * p, "count": 100} for p in (0.1, 0.4)],
+            "sentence": "The propensities are estimates, too high by a tenth.",
+        },
+        "assessment": [{"estimator": "dr", "spearman": 0.9, "regret@1": None, "note": "no policy is unsafe."}],
+        "coverage": {
+            "replications": 2000,
+            "level": 0.95,
+            "intervals": [
+                row | {"interval": "bootstrap", "kind": "asymptotic", "coverage": 0.6, "kept": None},
+                row | {"interval": "maurer-pontil", "kind": "guaranteed", "coverage": 0.999, "kept": True},
+            ],
+        },
+        "in_force": {"slate": {"reward": interval}},
+        "source": {"log": "logs/spring.parquet", "policy": "static fusion", "temperature": 0.5},
+    }
 
-    def make(**changes: Any) -> Path:
+
+@pytest.fixture(scope="session")
+def write_run(metrics: dict[str, Any], catalog: Catalog) -> Callable[..., Path]:
+    """Writes a whole run folder into one: `write_run(tmp_path, metrics=..., examples=None)` changes or omits a part."""
+
+    def write(into: Path, **changes: Any) -> Path:
         parts: dict[str, Any] = {
             "metrics": metrics,
             "examples": _examples(catalog),
             "curve": _curve(),
             "config": CONFIG,
         } | changes
-        folder = tmp_path / "run"
+        folder = into / "run"
         folder.mkdir(exist_ok=True)
         manifest = {"schema": 1, "recsim": "0.1.0", "seed": 7, "versions": {"numpy": "2.4.6"}, "stages": ["launch log"]}
         (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -144,7 +242,13 @@ def make_run(tmp_path: Path, metrics: dict[str, Any], catalog: Catalog) -> Calla
             parts["curve"].to_parquet(folder / "learning_curve.parquet")
         return folder
 
-    return make
+    return write
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, write_run: Callable[..., Path]) -> Callable[..., Path]:
+    """The same in the folder of the test: `make_run(metrics=...)`."""
+    return partial(write_run, tmp_path)
 
 
 def _sessions(clicks: float, conversions: float, slates: float, novelty: float, _: float) -> dict[str, Any]:
@@ -214,6 +318,21 @@ def _front() -> dict[str, Any]:
     ]
     more = {"policy": "told ppo", "against": "weighed static fusion", "objective": "hypervolume", **about(15.0, 1.0)}
     return {"n_users": 500, "families": families, "differences": [more]}
+
+
+def _overlap(place: int) -> dict[str, Any]:
+    """Weights that reach further for every policy; the second one would never show what was logged."""
+    counts = [0] * 32
+    for bar in range(16 - place, 16 + place + 1):
+        counts[bar] = 100
+    nothing = place == 1
+    positions = [
+        {"position": k, "ess": 0.0 if nothing else 10_000.0 / (1 + place) ** k, "mean": 1.0, "largest": 9.0 + k}
+        | {"zero_share": 0.1 * place}
+        for k in range(10)
+    ]
+    histogram = {"low": -4.0, "high": 4.0, "counts": [0] * 32 if nothing else counts}
+    return {"positions": positions, "histogram": histogram, "zero": 12345 if nothing else 100 * place}
 
 
 def _estimates(name: str, value: float) -> list[dict[str, Any]]:

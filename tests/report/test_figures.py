@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
-from recsim.report import figures, offline_figures
+from recsim.report import figures, offline_figures, overlap_figures
 from recsim.report.chart import Figure
 from recsim.report.curve_figure import learning_curve
 from recsim.report.overlap import overlap_rows
@@ -29,8 +29,8 @@ def _all(run: Run) -> list[Figure]:
         figures.differences(run),
         figures.trade_off(run, "click", "novelty"),
         learning_curve(run),
-        offline_figures.estimates(run),
-        offline_figures.effective_sizes(run),
+        offline_figures.estimates(run.offline),
+        overlap_figures.effective_sizes(run.offline),
     ]
     return [figure for figure in found if figure is not None]
 
@@ -110,7 +110,7 @@ def test_near_oracle_is_drawn_in_the_learning_curve(make_run: MakeRun, metrics: 
 
 
 def test_every_estimate_is_drawn_once(run: Run) -> None:
-    figure = offline_figures.estimates(run)
+    figure = offline_figures.estimates(run.offline)
     assert figure is not None
     by_name = {trace.get("name", "undefined"): len(trace["y"]) for trace in figure["data"]}
     # Popularity has 5 undefined ones (ESS 0); uniform 5 of little use (ESS 2.3), of which SIPS is far out.
@@ -119,7 +119,7 @@ def test_every_estimate_is_drawn_once(run: Run) -> None:
 
 
 def test_scale_fits_truths_and_usable_intervals(run: Run) -> None:
-    figure = offline_figures.estimates(run)
+    figure = offline_figures.estimates(run.offline)
     assert figure is not None
     low, high = figure["layout"]["xaxis"]["range"]
     reward = [e for e in run.metrics.offline if e.objective == "reward"]
@@ -132,14 +132,14 @@ def test_scale_fits_truths_and_usable_intervals(run: Run) -> None:
 
 
 def test_overlap_groups_estimators_with_the_same_weights(run: Run) -> None:
-    rows = {(row.policy, row.estimators): row.ess for row in overlap_rows(run)}
+    rows = {(row.policy, row.estimators): row.ess for row in overlap_rows(run.offline)}
     assert rows["ppo", "sips, snsips"] == 180.0
     assert rows["ppo", "rips, snrips, dr"] == 900.0
     assert not any("dm" in estimators for _, estimators in rows)
 
 
 def test_tiny_effective_sizes_are_drawn_at_one(run: Run) -> None:
-    figure = offline_figures.effective_sizes(run)
+    figure = overlap_figures.effective_sizes(run.offline)
     assert figure is not None
     assert min(x for trace in figure["data"] for x in trace["x"]) == 1.0
     assert [note["text"] for note in figure["layout"]["annotations"]] == ["50", "500", "log"]
@@ -149,8 +149,8 @@ def test_figures_that_have_no_data(make_run: MakeRun, metrics: dict[str, Any]) -
     run = read_run(make_run(metrics=metrics | {"differences": [], "offline": []}, curve=None))
     assert figures.differences(run) is None
     assert learning_curve(run) is None
-    assert offline_figures.estimates(run) is None
-    assert offline_figures.effective_sizes(run) is None
+    assert offline_figures.estimates(run.offline) is None
+    assert overlap_figures.effective_sizes(run.offline) is None
 
 
 def _luminance(color: str) -> float:

@@ -26,7 +26,12 @@ def example(policy: str, ids: list[str], **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def show(make_run: MakeRun, catalog: Catalog) -> Callable[..., Gallery]:
-    return lambda *examples: gallery(read_run(make_run(examples=list(examples))), catalog)
+    def made(*examples: dict[str, Any]) -> Gallery:
+        run = read_run(make_run(examples=list(examples)))
+        ranked = [policy.name for policy in sorted(run.ranked, key=lambda policy: policy.is_oracle)]
+        return gallery(run.examples or (), ranked, catalog)
+
+    return made
 
 
 def test_picture_is_a_small_webp(show: Callable[..., Gallery]) -> None:
@@ -36,13 +41,13 @@ def test_picture_is_a_small_webp(show: Callable[..., Gallery]) -> None:
     picture = Image.open(io.BytesIO(base64.b64decode(data)))
     assert picture.format == "WEBP"
     assert picture.size == (pictures.SIDE, pictures.SIDE)
-    assert shown.slates["ppo"][0].cards[0].image == "picture-0"
+    assert shown.sessions["ppo"][0].slates[0].cards[0].image == "picture-0"
     assert shown.note == ""
 
 
 def test_best_policy_comes_first_and_oracles_last(show: Callable[..., Gallery]) -> None:
     names = ["uniform", "myopic oracle", "unheard of", "ppo"]
-    assert list(show(*(example(name, ["id-1"]) for name in names)).slates) == [
+    assert list(show(*(example(name, ["id-1"]) for name in names)).sessions) == [
         "ppo",
         "uniform",
         "myopic oracle",
@@ -53,7 +58,7 @@ def test_best_policy_comes_first_and_oracles_last(show: Callable[..., Gallery]) 
 def test_cards_tell_what_happened(show: Callable[..., Gallery]) -> None:
     ids = ["id-1", "id-2", "id-3", "id-11"]
     feedback = {"click": [True, True, False, False], "conversion": [True, False, False, False]}
-    slate = show(example("ppo", ids, examined=[True, True, True, False], **feedback)).slates["ppo"][0]
+    slate = show(example("ppo", ids, examined=[True, True, True, False], **feedback)).sessions["ppo"][0].slates[0]
     assert [card.state for card in slate.cards] == ["bought", "clicked", "seen", "unseen"]
     assert [card.position for card in slate.cards] == [1, 2, 3, 4]
     assert slate.cards[3].image == ""
@@ -62,7 +67,7 @@ def test_cards_tell_what_happened(show: Callable[..., Gallery]) -> None:
 
 
 def test_choice_models_that_do_not_tell_what_was_examined(show: Callable[..., Gallery]) -> None:
-    slate = show(example("ppo", ["id-1", "id-2"], click=[True, False])).slates["ppo"][0]
+    slate = show(example("ppo", ["id-1", "id-2"], click=[True, False])).sessions["ppo"][0].slates[0]
     assert [card.state for card in slate.cards] == ["clicked", "shown"]
     assert slate.summary == "2 items, clicked 1, bought 0"
 
@@ -71,7 +76,7 @@ def test_budget(show: Callable[..., Gallery], monkeypatch: pytest.MonkeyPatch) -
     one = len(show(example("ppo", ["id-1"])).pictures["picture-0"])
     monkeypatch.setattr(pictures, "BUDGET", one)
     shown = show(example("ppo", ["id-1", "id-2", "id-1", "id-2"]))
-    assert [card.image for card in shown.slates["ppo"][0].cards] == ["picture-0", "", "picture-0", ""]
+    assert [card.image for card in shown.sessions["ppo"][0].slates[0].cards] == ["picture-0", "", "picture-0", ""]
     assert shown.note == "Some pictures are missing: 1 were left out to keep the page small."
 
 
@@ -84,6 +89,6 @@ def test_pictures_that_cannot_be_read(make_run: MakeRun, catalog: Catalog, tmp_p
     table = pd.DataFrame(catalog.table.iloc[:1]).assign(image="bad.webp")
     part = {name: type(m)(name, m.embedding[:1], m.present[:1]) for name, m in catalog.modalities.items()}
     broken = Catalog("broken", table, part, image_dir=tmp_path)
-    shown = gallery(read_run(make_run(examples=[example("ppo", ["id-0"])])), broken)
+    shown = gallery(read_run(make_run(examples=[example("ppo", ["id-0"])])).examples or (), ["ppo"], broken)
     assert shown.note == "Some pictures are missing: 1 could not be read."
-    assert shown.slates["ppo"][0].cards[0].image == ""
+    assert shown.sessions["ppo"][0].slates[0].cards[0].image == ""

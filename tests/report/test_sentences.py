@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from recsim.report.offline_sentences import log_alone, speaker
+from recsim.report.answers import warnings_by_subject
+from recsim.report.offline_sentences import log_alone
 from recsim.report.read import Run, read_run
-from recsim.report.sentences import headline, how_sure, points, room, tipping_weights, trades, warnings_by_subject
+from recsim.report.sentences import headline, how_sure, points, room, tipping_weights, trades
 
 LENGTH = {"mean": 5.0, "se": 0.1, "low": 4.8, "high": 5.2}
 
@@ -151,7 +152,7 @@ def test_speaker_has_the_best_verdict_then_the_first_estimator(build: Callable[.
         estimate("new", None, "trust", "rips"),
         estimate("new", 4.0, "trust", "dm", objective="click"),
     ]
-    found = speaker(build([OLD, NEW], offline=offline), "new")
+    found = build([OLD, NEW], offline=offline).offline.speaker("new")
     assert found is not None
     assert found.estimator == "snrips"
 
@@ -229,7 +230,7 @@ def test_best_slate_that_is_not_the_best_session(build: Callable[..., Run]) -> N
 
 def test_warnings_stand_under_their_policy(build: Callable[..., Run]) -> None:
     warnings = ["new, whole slates: it is far: off.", "new, whole slates: one more.", "note: of no policy."]
-    assert warnings_by_subject(build([OLD, NEW], warnings=warnings)) == {
+    assert warnings_by_subject(["old", "new"], warnings) == {
         "new, whole slates": ["It is far: off.", "One more."],
         "the run": ["note: of no policy."],
     }

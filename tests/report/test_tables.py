@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from recsim.report import tables
+from recsim.report import offline_tables, tables
 from recsim.report.read import Run, read_run
 
 MakeRun = Callable[..., Path]
@@ -67,18 +67,18 @@ def test_differences_have_signs_and_ends(run: Run) -> None:
 
 
 def test_estimates_hold_every_number(run: Run) -> None:
-    table = tables.estimates(run)
+    table = offline_tables.estimates(run.offline)
     assert table is not None
     assert len(table.rows) == len(run.metrics.offline) == 5 * 6 * 4
     cells = [cell.text for cell in table.rows[0][0]]
     first = run.metrics.offline[0]
-    assert cells[:3] == ["uniform", "sips", "click"]
-    assert cells[8:] == ["✕ do not use", first.reason]
-    assert (table.rows[0][0][4].text, table.rows[0][0][4].note) == ("0.45", "")
+    assert cells[:4] == ["uniform", "sips", "slate", "click"]
+    assert cells[9:] == ["✕ do not use", first.reason]
+    assert (table.rows[0][0][5].text, table.rows[0][0][5].note) == ("0.45", "")
 
 
 def test_overlap_is_a_share_of_the_log(run: Run) -> None:
-    table = tables.overlap(run)
+    table = offline_tables.overlap(run.offline)
     assert table is not None
     row = next(cells for cells, _ in table.rows if (cells[0].text, cells[1].text) == ("ppo", "rips, snrips, dr"))
     assert [cell.text for cell in row[2:]] == ["900", "7.29%", "52.3", "0.97"]  # 900 of 12,345
@@ -107,6 +107,6 @@ def test_learning_curve_has_its_points(run: Run) -> None:
 def test_tables_that_have_no_data(make_run: MakeRun, metrics: dict[str, Any]) -> None:
     run = read_run(make_run(metrics=metrics | {"differences": [], "offline": []}, curve=None))
     assert tables.differences(run) is None
-    assert tables.estimates(run) is None
-    assert tables.overlap(run) is None
+    assert offline_tables.estimates(run.offline) is None
+    assert offline_tables.overlap(run.offline) is None
     assert tables.learning_curve(run) is None
