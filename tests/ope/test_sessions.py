@@ -289,6 +289,18 @@ def test_whole_slate_weight_given_as_within_is_the_default(session_log):
     assert given_within.numerator == pytest.approx(default.numerator, rel=1e-12)
 
 
+def test_what_is_inside_a_slate_is_normalised_by_what_came_before():
+    """By hand: weights before the second step are 2 and 3, those after it 4 and 9."""
+    target, logged = np.log([0.8, 0.8, 0.9, 0.9]), np.log([0.4, 0.4, 0.3, 0.3])
+    rows = {"session": [0, 0, 1, 1], "step": [0, 1, 0, 1], "gamma": 0.5}
+    terms = wpdis([0, 0, 0, 0], target, logged, **rows, within=[5, 7, 1, 10])
+    assert terms.value == pytest.approx([(5 + 1) / 2 + 0.5 * (2 * 7 + 3 * 10) / (2 + 3)])
+    terms = wdr([0, 0, 0, 0], target, logged, [1, 2, 3, 4], [5, 6, 7, 8], **rows, within=[5, 7, 1, 10])
+    first = (5 + 5 + 1 + 7) / 2
+    second = (2 * (-1 + 0.5 * (7 + 6)) + 3 * (-3 + 0.5 * (10 + 8))) / (2 + 3)
+    assert terms.value == pytest.approx([first + second - 0.5 * (4 * 2 + 9 * 4) / (4 + 9)])
+
+
 def test_no_overlap_is_nan_not_zero():
     never, rows = np.array([-np.inf, 0.0]), {"session": [0, 1], "step": [0, 0]}
     logged = np.log([0.5, 0.5])

@@ -185,6 +185,19 @@ def test_continuous_states_by_clusters(markov):
     assert weight.shape == (2000, 3)
 
 
+def test_clusters_come_from_other_sessions_alone(markov):
+    """A session's ratios do not change with the states of the sessions that are scored beside it."""
+    log = markov.log(40, seed=2)
+    place = np.random.default_rng(1).normal(size=(len(log.step), 2))
+    moved = place + 3.0 * np.isin(log.session, [9, 13, 17, 21])[:, None]
+    options = {**log.rows, "n_folds": 4, "n_clusters": 4}
+    first = visit_ratio(place, log.target, log.logged, **options)
+    again = visit_ratio(moved, log.target, log.logged, **options)
+    same = np.isin(log.session, [1, 5, 25, 29, 33, 37])
+    assert np.array_equal(first.ratio[same], again.ratio[same])
+    assert not np.array_equal(first.ratio, again.ratio)
+
+
 def test_weights_average_to_one(markov, all_sessions):
     log = all_sessions
     weight = marginal_weight(exact_ratio(log, markov), log.target, log.logged, **log.rows)
