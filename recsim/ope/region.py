@@ -119,7 +119,8 @@ def simultaneous(terms: Terms, resamples: Resamples, level: float = 0.95) -> Int
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(varies, np.abs(draws - start.value) / errors, 0.0)
     known = np.asarray(np.isfinite(ratio).all(axis=1))  # in the others nothing varies, or there is no overlap
-    reach = float(np.quantile(ratio[known].max(axis=1), level)) * start.se if known.any() else start.se * np.nan
+    worst = ratio[known].max(axis=1)
+    reach = float(np.quantile(worst, level, method="weibull")) * start.se if known.any() else start.se * np.nan
     return Interval(start.value, start.se, start.value - reach, start.value + reach, level, int((~known).sum()))
 
 

@@ -91,9 +91,23 @@ def test_boxes_hold_all_objectives_and_use_that_they_move_together():
 
 
 def test_studentised_draws_by_hand():
-    """Draws (0, 0), (0, 1) and (1, 1) of the values 0 and 4: errors of 2 over no spread, and 0 over sqrt(4) = 2."""
-    box = simultaneous(plain([0.0, 4.0]), Resamples.of_indices([[0, 1], [0, 1], [1, 0]], 2), level=0.5)
-    assert (box.low[0], box.high[0]) == (2.0, 2.0)
+    """Of the values 0, 2 and 4, the draws 0 2 4, 2 2 4 and 0 0 2 are 0, 1 and 2 of their own standard errors off.
+
+    Influences are -2/3, 0 and 2/3. The draw 2 2 4 is 8/3, 2/3 off; its error is sqrt(3/2 (4/9 - (2/3)^2 / 3)) = 2/3.
+    The draw 0 0 2 is 2/3, 4/3 off; its error is sqrt(3/2 (8/9 - (4/3)^2 / 3)) = 2/3.
+    """
+    box = simultaneous(plain([0.0, 2.0, 4.0]), Resamples.of_indices([[0, 1, 2], [1, 1, 2], [0, 0, 1]], 3), level=0.5)
+    assert box.se[0] == pytest.approx(np.sqrt(4 / 3))
+    assert [box.low[0], box.high[0]] == pytest.approx([2 - np.sqrt(4 / 3), 2 + np.sqrt(4 / 3)])
+
+
+def test_draws_in_which_nothing_varies_are_left_out():
+    box = simultaneous(plain([0.0, 2.0, 4.0]), Resamples.of_indices([[0, 0, 0], [1, 1, 2], [1, 1, 2]], 3))
+    assert box.undefined == 1
+    assert box.high[0] == pytest.approx(2 + np.sqrt(4 / 3))
+    none = simultaneous(plain([0.0, 2.0, 4.0]), Resamples.of_indices([[0, 0, 0], [1, 1, 1]], 3))
+    assert none.undefined == 2
+    assert np.isnan([none.low, none.high]).all()
 
 
 def test_row_order_does_not_matter():
