@@ -34,7 +34,8 @@ LEVELS = ("trust", "caution", "do not use")
 LOOKS = 20  # at the normal interval, as the rows come in
 MAIN = "dr"  # the estimator whose differences and joint regions are measured
 WHOLE = ("sips", "snsips")  # estimators that weight slates as wholes
-LOWEST, HIGHEST = 0.935, 0.97  # coverage asked of asymptotic 95 % intervals at good overlap
+LEVEL, LOWEST, HIGHEST = 0.95, 0.935, 0.97  # coverage asked of asymptotic 95 % intervals at good overlap
+FEWEST = 1000  # logs, below which chance decides whether that is kept
 ASYMPTOTIC, GUARANTEED = "asymptotic", "guaranteed"
 KINDS = {
     "normal": ASYMPTOTIC,
@@ -133,11 +134,6 @@ class _Tally:
         found = []
         for (estimator, method), held in self._held.items():
             share = float(np.mean(held))
-            kept = None
-            if KINDS[method] == GUARANTEED:
-                kept = share >= self._size.level
-            elif KINDS[method] == ASYMPTOTIC and self._world.good:
-                kept = LOWEST <= share <= HIGHEST
             found.append(
                 {
                     "world": self._world.name,
@@ -147,7 +143,7 @@ class _Tally:
                     "coverage": share,
                     "se": sqrt(share * (1 - share) / len(held)),
                     "width": float(np.mean(self._widths[estimator, method])),
-                    "kept": kept,
+                    "kept": self._kept(KINDS[method], share),
                 }
             )
         return found
@@ -171,6 +167,16 @@ class _Tally:
                 }
             )
         return found
+
+    def _kept(self, kind: str, share: float) -> bool | None:
+        """Whether a coverage is what is asked; None where nothing is."""
+        if self._size.replications < FEWEST:
+            return None
+        if kind == GUARANTEED:
+            return share >= self._size.level
+        if kind == ASYMPTOTIC and self._world.good and self._size.level == LEVEL:
+            return LOWEST <= share <= HIGHEST
+        return None
 
     def _one(self, own: dict[str, Terms], other: dict[str, Terms], logs: Logs, log: int, number: int) -> None:
         size, world = self._size, self._world
