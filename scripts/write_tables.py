@@ -64,7 +64,9 @@ def env() -> str:
 def ope() -> str:
     """Measures of off-policy evaluation beside what is promised."""
     found = _result("ope")
-    return f"{_promises(found, 'pyarrow')}; medians of {found['repeats']} repeats, the folder once."
+    (folder,) = (one for one in found["measures"] if one["name"] == "ope_folder")
+    together = f"the folder once, in {folder['cpu_seconds']:.0f} CPU-seconds of all processes together"
+    return f"{_promises(found, 'pyarrow')}; medians of {found['repeats']} repeats, {together}."
 
 
 def _promises(found: dict[str, Any], *more: str) -> str:
