@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Key = tuple[int, int]
 
+_READ_AT_ONCE = 2**20  # bytes of a column; without a number, all rows that stand in one row group of the file
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -81,7 +83,7 @@ def open_part(path: Path) -> pq.ParquetFile:
         ValueError: if it is no Parquet file.
     """
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_AT_ONCE)
     except pa.ArrowInvalid as error:
         raise ValueError(f"{path} is not a Parquet file ({error}); remove it from the folder.") from error
 
