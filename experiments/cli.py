@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from recsim.experiments.cli_bench import bench_app
 from recsim.experiments.commands import Threads, examples, resumable, stderr, tell
 from recsim.experiments.errors import UserError, input_errors
+from recsim.report import Form
 
 if TYPE_CHECKING:
     from recsim.experiments.config import RunConfig
@@ -142,16 +143,20 @@ def train(
     epilog=examples(
         "recsim collect experiments/quickstart.yaml --policy uniform --out log.parquet",
         "recsim collect experiments/quickstart.yaml --policy ppo --run runs/quickstart --out log.parquet",
+        "recsim collect experiments/quickstart.yaml --policy uniform --users 100000 --users-per-file 5000 --out logs",
     )
 )
 def collect(
     config: Config,
     policy: Annotated[str, typer.Option(help="Name or kind of one of the config's policies.", show_default=False)],
-    out: Annotated[Path, typer.Option(metavar="LOG.parquet", help="File to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="LOG", help="File to write, or folder.", show_default=False)],
     run: Run = None,
     users: Annotated[int | None, typer.Option(min=2, help="Users; default: as in the production log.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0.0, help="Instead of the config's.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    per_file: Annotated[
+        int | None, typer.Option("--users-per-file", min=1, help="Make a folder of files of so many users each.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a log that is there.")] = False,
     threads: Threads = 1,
 ) -> None:
     """Collect a log of a policy: one row a slate, with exact propensities, as Parquet."""
@@ -162,52 +167,83 @@ def collect(
 
     if out.exists() and not overwrite:
         raise UserError(f"{out} exists already; choose another name or pass --overwrite.")
+    if out.exists() and out.is_dir() != (per_file is not None):
+        raise UserError(f"{out} is a {'folder' if out.is_dir() else 'file'}; choose another name.")
     chosen = chosen_policy(settings, policy, temperature)
     with console_display(stderr()) as display:
-        n_slates = collect_log(settings, chosen, out, run=run, users=users, n_threads=threads, display=display)
+        n_slates = collect_log(
+            settings, chosen, out, run=run, users=users, per_file=per_file, n_threads=threads, display=display
+        )
     typer.echo(f"{n_slates:,} slates in {out}")
 
 
 @app.command(
     epilog=examples(
         "recsim evaluate --log log.parquet --config experiments/quickstart.yaml --policies uniform,popularity",
-        "recsim evaluate --log log.parquet --run runs/quickstart --json estimates.json",
+        "recsim evaluate --log log.parquet --run runs/quickstart --report evaluation.html",
+        "recsim evaluate --log logs/ --run runs/quickstart --workers 2 --format markdown",
     )
 )
 def evaluate(
-    log: Annotated[Path, typer.Option(metavar="LOG.parquet", help="The log.", show_default=False)],
+    log: Annotated[
+        Path, typer.Option(metavar="LOG", help="The log, or a folder of its Parquet files.", show_default=False)
+    ],
     config: Annotated[Path | None, typer.Option(metavar="CONFIG.yaml", help="Config with the policies.")] = None,
     run: Run = None,
     policies: Annotated[str | None, typer.Option(help="Their names, with commas; default: all that can be.")] = None,
+    estimators: Annotated[str | None, typer.Option(help="Names, with commas; default: those of the config.")] = None,
+    logging: Annotated[
+        str | None, typer.Option(help="Policy of the config that wrote the log; default: looked for.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a report here.")] = None,
+    form: Annotated[Form | None, typer.Option("--format", help="To FILE, or to the terminal without one.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share a folder of logs.")] = 1,
+    ray: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Ray cluster instead, or local.")] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all estimates here, too.")] = None,
     threads: Threads = 1,
 ) -> None:
     """Estimate from a log alone what policies are worth."""
     if config is None and run is None:
         raise UserError("pass --config or --run: one of them must say which policies to evaluate.")
+    if form == "html" and report is None:
+        raise UserError("--format html needs a file: pass --report FILE.")
     settings = _read(config if config is not None else _config_of(run))
     from recsim.experiments import tables
-    from recsim.experiments.judging import judge
+    from recsim.experiments.judging import Judging, document, judge
     from recsim.experiments.progress import console_display
     from recsim.files import write_json
+    from recsim.report import render_evaluation, write_evaluation
 
+    how = Judging(policies, estimators, logging, run, workers, ray)
     with console_display(stderr()) as display:
-        evaluation = judge(settings, log, run=run, names=policies, n_threads=threads, display=display)
-    tables.print_evaluation(evaluation)
-    if json is not None:
-        with input_errors():
-            write_json(json, evaluation.to_dict())
+        evaluation = judge(settings, log, how, n_threads=threads, display=display)
+    found = document(evaluation, log, settings)
+    if form in ("markdown", "json") and report is None:
+        typer.echo(render_evaluation(found, form=form))
+    else:
+        tables.print_evaluation(evaluation)
+    with input_errors():
+        if report is not None:
+            typer.echo(f"Report: {write_evaluation(found, report, form=form or 'html')}")
+        if json is not None:
+            write_json(json, found)
 
 
-@app.command(epilog=examples("recsim report runs/quickstart"))
-def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run folder.")]) -> None:
+@app.command(epilog=examples("recsim report runs/quickstart", "recsim report runs/quickstart --format markdown"))
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run folder.")],
+    form: Annotated[Form, typer.Option("--format", help="html is written, the others go to the terminal.")] = "html",
+) -> None:
     """Write the report of a finished run again: one HTML file that needs no network."""
     settings = _read(_config_of(run))
     from recsim.experiments.world import catalog_of
-    from recsim.report import write_report
+    from recsim.report import render_report, write_report
 
     with input_errors():
-        typer.echo(write_report(run, catalog_of(settings.catalog)))
+        if form == "html":
+            typer.echo(write_report(run, catalog_of(settings.catalog)))
+        else:
+            typer.echo(render_report(run, form=form))
 
 
 @app.command(

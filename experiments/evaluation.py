@@ -64,18 +64,45 @@ def estimate_offline(world: World, run: Path, into: Path, progress: Advance) -> 
     """Off-policy estimates of every policy from the production log."""
     log, simulator = read_log(run / PRODUCTION_LOG), world.simulator("nobody")
     policies = [build(config, world, run, simulator) for config in judged_policies(world.config)]
-    write_json(into / OFFLINE, off_policy(world, log, policies, progress).to_dict())
+    found = off_policy(
+        world,
+        log,
+        policies,
+        progress,
+        estimators=world.config.evaluation.estimators,
+        logging=build(world.config.production_log.collector("production"), world, run, simulator),
+    )
+    write_json(into / OFFLINE, found.to_dict())
 
 
-def off_policy(world: World, log: Log, policies: list[Policy], progress: Advance) -> Evaluation:
-    """Estimates of `policies` from `log` with the settings of the run; `progress` counts up to `OFFLINE_TICKS`."""
+def off_policy(
+    world: World,
+    log: Log,
+    policies: list[Policy],
+    progress: Advance,
+    *,
+    estimators: tuple[str, ...] | None,
+    logging: Policy | None,
+) -> Evaluation:
+    """Estimates of `policies` from `log` with the settings of the run; `progress` counts up to `OFFLINE_TICKS`.
+
+    Args:
+        world: the run's.
+        log: of the policy `logging`, where that is known.
+        policies: to be judged.
+        progress: takes the part of the work that is done.
+        estimators: their names; None for those that are fast.
+        logging: the policy that was in force.
+    """
     settings = world.config.evaluation
     return evaluate(
         log,
         policies,
         features=CrossFeatures(world.catalog, world.layout).at,
         seed=sub_seed(world.config.seed, "offline evaluation"),
-        estimators=settings.estimators,
+        estimators=estimators,
+        logging=logging,
+        groups=world.catalog.category,
         n_boot=settings.n_boot,
         level=settings.level,
         progress=lambda done, total, what: progress(OFFLINE_TICKS * done // total),

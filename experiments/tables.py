@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from rich.table import Table
 from recsim.catalog import Catalog
 from recsim.experiments.bench.measures import measured, promised
 from recsim.experiments.learning.claims import chosen, verdict
-from recsim.ope import PREFERRED, Evaluation
+from recsim.ope import PREFERRED, PREFERRED_SESSION, Evaluation
+from recsim.ope import Estimate as OpeEstimate
 from recsim.report.format import UNDEFINED, compact, decimals, number, percent
 from recsim.report.read import Run, read_run
 from recsim.report.results import REWARD, Estimate
@@ -34,17 +35,24 @@ def print_summary(path: Path) -> None:
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
-    """The estimates of the reward."""
-    table = Table(
-        title=f"Reward of a slate, from {evaluation.n_slates:,} logged slates of {evaluation.n_sessions:,} sessions"
-    )
+    """The estimates of the reward, of a slate and of whole sessions apart."""
+    for estimand, order in (("slate", PREFERRED), ("session", PREFERRED_SESSION)):
+        own = [e for e in evaluation.estimates if (e.objective, e.estimand) == (REWARD, estimand)]
+        if own:
+            Console().print(_evaluation_table(evaluation, own, estimand, order))
+
+
+def _evaluation_table(
+    evaluation: Evaluation, estimates: list[OpeEstimate], estimand: str, order: Sequence[str]
+) -> Table:
+    sizes = f"{evaluation.n_slates:,} logged slates of {evaluation.n_sessions:,} sessions"
+    table = Table(title=f"Reward of a {estimand}, from {sizes}")
     _columns(table, "policy", "estimator", right=("estimate", f"{evaluation.level:.0%} interval", "ess"))
     table.add_column("verdict")
-    estimates = [estimate for estimate in evaluation.estimates if estimate.objective == REWARD]
     places = decimals(estimate.se for estimate in estimates)
     last = estimates[-1].policy
     for policy in dict.fromkeys(estimate.policy for estimate in estimates):
-        own = sorted((e for e in estimates if e.policy == policy), key=lambda e: PREFERRED.index(e.estimator))
+        own = sorted((e for e in estimates if e.policy == policy), key=lambda e: order.index(e.estimator))
         for row, e in enumerate(own):
             table.add_row(
                 policy if row == 0 else "",
@@ -55,7 +63,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
                 _verdict(e.verdict),
                 end_section=row == len(own) - 1 and policy != last,
             )
-    Console().print(table)
+    return table
 
 
 def print_catalog(catalog: Catalog) -> None:
@@ -255,6 +263,7 @@ def _summary(run: Run) -> Table:
     _columns(table, "policy", right=("return", "slate", "slate, from the log"))
     table.add_column("by, verdict", no_wrap=True)
     wide = decimals(policy.truth[REWARD].se for policy in metrics.policies)
+    used = {estimate.estimator for estimate in metrics.offline}
     spoken = {policy.name: run.offline.speaker(policy.name) for policy in metrics.policies}
     narrow = decimals(e.se for e in spoken.values() if e is not None)
     for policy in metrics.policies:
@@ -270,7 +279,7 @@ def _summary(run: Run) -> Table:
         "Return: true reward of a session ± standard error, the same users for all. Slate: true reward of one slate in "
         f"the situations of a log of {run.logging_policy} ({metrics.log.slates:,} slates), and its estimate from that "
         f"log alone, with {metrics.level:.0%} interval. The estimator is chosen without the truth: best verdict, then "
-        f"{', '.join(PREFERRED)} (fewest assumptions at least variance)."
+        f"{', '.join(name for name in PREFERRED if name in used)} (fewest assumptions at least variance)."
     )
     return table
 

@@ -5,7 +5,7 @@
 """
 
 from recsim.ope.diagnostics import Overlap, Verdict, overlap_of, verdict_of, warnings_of
-from recsim.ope.estimators import ESTIMATORS, PREFERRED
+from recsim.ope.estimators import ESTIMATORS, PREFERRED, PREFERRED_SESSION
 from recsim.ope.evaluating import evaluate
 from recsim.ope.intervals import Interval, Resamples, bootstrap, clusters_of, difference
 from recsim.ope.result import Estimate, Evaluation, Lead
@@ -17,6 +17,7 @@ from recsim.ope.terms import Terms
 __all__ = [
     "ESTIMATORS",
     "PREFERRED",
+    "PREFERRED_SESSION",
     "Estimate",
     "Evaluation",
     "Interval",

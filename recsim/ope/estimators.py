@@ -41,11 +41,13 @@ PREFERRED_SESSION = (
 
 SLATES = ("sips", "rips", "snsips", "snrips", "dm", "dr")
 ACTIONS = ("ips", "snips", "dm", "dr", "sndr")
+SESSIONS = ("wpdis", "fqe", "session-dr")
 
 
 def default(inputs: Inputs) -> tuple[str, ...]:
-    """The estimators that are fast on this log: of single actions or of slates."""
-    return ACTIONS if inputs.reward.shape[1] == 1 else SLATES
+    """The estimators that are fast on this log: of single actions or of slates, and of sessions where it has them."""
+    one = ACTIONS if inputs.reward.shape[1] == 1 else SLATES
+    return (*one, *SESSIONS) if inputs.n_clusters < len(inputs.reward) else one
 
 
 def chosen(names: Sequence[str]) -> list[Estimator]:

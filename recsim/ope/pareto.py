@@ -38,7 +38,7 @@ def pareto_k(weight: ArrayLike, fewest: int = 25, n: int | None = None) -> float
         return None
     largest = np.sort(np.partition(values, len(values) - in_tail - 1)[-in_tail - 1 :])
     excess = largest[1:] - largest[0]
-    excess = excess[excess > _TIED * largest[0]]
+    excess = excess[excess > _TIED * abs(largest[0])]  # weights of the pseudo-inverse may be below 0
     if len(excess) < fewest or excess[-1] <= excess[0] * (1 + _TIED):
         return None
     k, size = generalised_pareto_shape(excess), len(excess)

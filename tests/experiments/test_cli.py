@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
@@ -14,6 +15,7 @@ from typer.testing import CliRunner, Result
 from recsim import Catalog
 from recsim.experiments.cli import app
 from recsim.logs import read_log
+from recsim.ope import ESTIMATORS
 
 
 @pytest.fixture
@@ -49,6 +51,8 @@ def refused(result: Result, sentence: str) -> None:
         "bench env",
         "bench presets",
         "bench learn",
+        "bench ope",
+        "bench coverage",
     ],
 )
 def test_help_explains_every_command(recsim: Callable[..., Result], command: str) -> None:
@@ -135,6 +139,79 @@ def test_train_makes_a_model_that_collect_and_evaluate_use(
     assert result.stdout.count(" snrips ") == 2
 
 
+def test_a_folder_of_logs_is_evaluated_by_several_processes_as_by_one(
+    recsim: Callable[..., Result], small_file: Path, tmp_path: Path
+) -> None:
+    logs, log = tmp_path / "logs", tmp_path / "log.parquet"
+    arguments = ("--policy", "uniform", "--users", 50)
+    assert recsim("collect", small_file, *arguments, "--out", log).exit_code == 0
+    result = recsim("collect", small_file, *arguments, "--users-per-file", 20, "--out", logs)
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in sorted(logs.iterdir())] == [f"part-0000{number}.parquet" for number in range(3)]
+    parts = [read_log(path) for path in sorted(logs.iterdir())]
+    assert np.array_equal(np.concatenate([part.slate for part in parts]), read_log(log).slate)
+    refused(
+        recsim("collect", small_file, "--policy", "uniform", "--out", logs, "--overwrite"),
+        f"{logs} is a folder; choose another name.",
+    )
+    found = []
+    for workers in (1, 2):
+        out = tmp_path / f"{workers}.json"
+        how = ("--policies", "uniform,popularity", "--workers", workers, "--json", out)
+        result = recsim("evaluate", "--log", logs, "--config", small_file, *how)
+        assert result.exit_code == 0, result.output
+        found.append(json.loads(out.read_text()))
+    assert found[0] == found[1]
+    assert {e["estimator"] for e in found[0]["estimates"]} == {"sips", "rips", "snsips", "snrips"}
+    refused(
+        recsim("evaluate", "--log", log, "--config", small_file, "--policies", "uniform", "--workers", 2),
+        "--workers and --ray share the files of a folder; pass a folder of logs.",
+    )
+
+
+def test_an_evaluation_is_reported_as_a_page_and_as_text(
+    recsim: Callable[..., Result], small_file: Path, tmp_path: Path
+) -> None:
+    log, page = tmp_path / "log.parquet", tmp_path / "out" / "page.html"
+    assert recsim("collect", small_file, "--policy", "uniform", "--out", log).exit_code == 0
+    evaluate = ("evaluate", "--log", log, "--config", small_file, "--policies", "uniform,popularity")
+    result = recsim(*evaluate, "--report", page, "--estimators", "snrips,iips,pi,dr")
+    assert result.exit_code == 0, result.output
+    assert f"Report: {page}" in result.stdout.replace("\n", "")
+    assert {path.name for path in page.parent.iterdir()} == {
+        "page.html",
+        "page.estimates.csv",
+        "page.estimates.parquet",
+    }
+    assert set(pd.read_csv(page.parent / "page.estimates.csv")["estimator"]) == {"snrips", "iips", "pi", "dr"}
+    result = recsim(*evaluate, "--format", "markdown")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("**Only one policy can be judged by this log: uniform")
+    assert "## How sure" in result.stdout
+    result = recsim(*evaluate, "--format", "json")
+    assert {e["policy"] for e in json.loads(result.stdout)["estimates"]} == {"uniform", "popularity"}
+    refused(recsim(*evaluate, "--format", "html"), "--format html needs a file: pass --report FILE.")
+    refused(
+        recsim(*evaluate, "--estimators", "sipps"),
+        f"there is no estimator 'sipps'; choose from {', '.join(ESTIMATORS)}.",
+    )
+
+
+def test_the_policy_that_wrote_a_log_is_told_by_its_propensities(
+    recsim: Callable[..., Result], small_file: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.parquet"
+    assert recsim("collect", small_file, "--policy", "uniform", "--out", log).exit_code == 0
+    evaluate = ("evaluate", "--log", log, "--config", small_file, "--policies", "uniform", "--estimators", "iips")
+    assert recsim(*evaluate).exit_code == 0
+    assert recsim(*evaluate, "--logging", "uniform").exit_code == 0
+    refused(
+        recsim(*evaluate, "--logging", "popularity"),
+        "'popularity' did not write the log: its propensities are others. Name the policy with the temperature that "
+        "was in force, or leave --logging out.",
+    )
+
+
 def test_evaluate_leaves_out_what_is_not_trained_and_says_so(
     recsim: Callable[..., Result], small_file: Path, tmp_path: Path
 ) -> None:
@@ -203,7 +280,11 @@ def test_collect_and_evaluate_refuse_what_does_not_fit(
     other = write_config(text.replace("n_categories: 3", "n_categories: 5"))
     refused(
         recsim("evaluate", "--log", log, "--config", other),
-        f"{log} has observation size 79, but the config has 85; choose the matching one.",
+        f"{log} shows other items than catalogue 'synthetic' has now; choose the matching one.",
+    )
+    refused(
+        recsim("evaluate", "--log", log, "--config", write_config(f"{text}\nrecent: 3\n")),
+        f"{log} has observations of 79 numbers, but the config's world has 85; choose the matching one.",
     )
     launch = small_run / "logs" / "launch.parquet"
     refused(

@@ -46,3 +46,9 @@ def test_no_shape_where_there_is_no_tail():
     assert pareto_k(np.repeat([1.0, 2.0], 500)) is None  # all of the tail is equal
     assert pareto_k(np.concatenate([np.ones(990), np.full(10, 100.0)])) is None  # ten above the cutoff
     assert pareto_k(np.zeros(1000)) is None
+
+
+def test_weights_below_zero_that_are_equal_are_no_tail():
+    weight = np.concatenate([np.full(900, -0.5), np.linspace(1, 5, 100)])
+    assert pareto_k(weight) is not None
+    assert pareto_k(np.where(weight > 4.9, weight, -0.5)) is None
