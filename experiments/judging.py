@@ -78,9 +78,7 @@ def judge(config: RunConfig, path: Path, how: Judging, *, n_threads: int, displa
                     f"{world.layout.size}; choose the matching one."
                 )
             if how.workers > 1 or how.ray:
-                raise UserError(
-                    "--workers and --ray share the files of a folder; pass a folder of logs."
-                )
+                raise UserError("--workers and --ray share the files of a folder; pass a folder of logs.")
             logging = _logging(config, world, log, how, simulator)
             return off_policy(world, log, policies, progress, estimators=wanted, logging=logging)
 

@@ -134,7 +134,7 @@ class Evidence:
             case.makers["model"] = lambda: (logged, self._under(policy, model))
             shown = cache(lambda: self._shown(policy, model.features))
             case.makers["fitted"] = lambda: self._fitted(*shown())
-            case.makers["dice"] = lambda: dice_ratio(*map(_with_constant, shown()), **self._rows())
+            case.makers["dice"] = lambda: dice_ratio(*map(_with_constant, shown()), **self._rows(), by_step=True)
             if isinstance(policy, NextItems):
                 case.makers["to_go"] = lambda: self._to_go(policy, model, case)
         case.makers["visits"] = lambda: lambda n_folds: self._visits(case.target, n_folds)

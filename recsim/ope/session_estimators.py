@@ -144,8 +144,9 @@ SESSION_ESTIMATORS = (
         "session-wdr for as many steps as its noise allows, fqe for the rest",
         "session",
         lambda case: magic(*_slates(case), case.fitted.q_logged, case.fitted.v_target, **_rows(case)),
-        STEPS,
+        None,
         ("fitted",),
+        corrected_by="session-wdr",
     ),
     Estimator(
         "mis",

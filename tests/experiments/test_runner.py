@@ -78,7 +78,7 @@ def test_a_run_leaves_what_it_promises(small_run: Path, small: RunConfig) -> Non
     files = {str(file.relative_to(small_run)) for file in small_run.rglob("*") if file.is_file()}
     assert files == {
         ".lock", "config.yaml", "manifest.json", "timings.json", "metrics.json", "metrics.parquet",
-        "learning_curve.parquet", "examples.json", "report.html", "logs/launch.parquet", "logs/production.parquet",
+        "learning_curve.parquet", "examples.json", "report.html", "report.estimates.csv", "report.estimates.parquet", "logs/launch.parquet", "logs/production.parquet",
         "models/static_fusion.safetensors", "models/linucb.safetensors", "results/sessions.parquet",
         "results/exposure.parquet", "results/slate_truth.json", "results/offline.json",
     }  # fmt: skip
@@ -129,8 +129,11 @@ def test_the_truth_of_the_log_is_what_the_logging_policy_earned_on_average(small
     se = log.reward.std() / np.sqrt(len(log))
     assert truth["uniform"]["reward"]["mean"] < log.reward.mean() + 2 * se
     assert truth["static fusion"]["reward"]["mean"] > log.reward.mean() - 2 * se
-    assert {e["truth"] for e in metrics["offline"] if (e["policy"], e["objective"]) == ("uniform", "click")} == {
-        truth["uniform"]["click"]["mean"]
+    clicks = [e for e in metrics["offline"] if (e["policy"], e["objective"]) == ("uniform", "click")]
+    returned = next(policy["truth"]["click"]["mean"] for policy in metrics["policies"] if policy["name"] == "uniform")
+    assert {(e["estimand"], e["truth"]) for e in clicks} == {
+        ("slate", truth["uniform"]["click"]["mean"]),
+        ("session", returned),
     }
 
 
@@ -138,7 +141,7 @@ def test_offline_estimates_are_complete(small_run: Path) -> None:
     offline = json.loads((small_run / "metrics.json").read_text())["offline"]
     found = {(e["policy"], e["estimator"], e["objective"]) for e in offline}
     policies = ("uniform", "popularity", "static fusion", "linucb")
-    estimators = ("sips", "rips", "snsips", "snrips", "dm", "dr")
+    estimators = ("sips", "rips", "snsips", "snrips", "dm", "dr", "wpdis", "fqe", "session-dr")
     objectives = ("click", "conversion", "novelty", "reward")
     assert found == {(p, e, o) for p in policies for e in estimators for o in objectives}
     assert len(offline) == len(found)

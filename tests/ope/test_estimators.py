@@ -54,7 +54,7 @@ def valued(world, features):
     return log, frame.query("objective == 'click'").set_index(["policy", "estimator"])
 
 
-@pytest.mark.parametrize("estimator", [name for name in PREFERRED_SESSION if name not in ("fqe", "dice")])
+@pytest.mark.parametrize("estimator", [name for name in PREFERRED_SESSION if name not in ("fqe", "dice", "magic")])
 def test_sessions_are_worth_their_slates_where_these_do_not_depend_on_each_other(world, valued, estimator):
     row = valued[1].loc[("target", estimator)]
     assert abs(row["value"] - STEPS * world.truth(world.target)[0]) < 4 * row["se"]
@@ -68,8 +68,9 @@ def test_fitted_values_of_sessions_are_held_against_the_weights(world, valued):
     assert corrected["se"] < valued[1].loc[("target", "pdis"), "se"]
 
 
-def test_visits_without_propensities_are_held_against_the_weights(world, valued):
-    row = valued[1].loc[("target", "dice")]
+@pytest.mark.parametrize("estimator", ["dice", "magic"])
+def test_what_models_and_visits_say_is_held_against_the_weights(world, valued, estimator):
+    row = valued[1].loc[("target", estimator)]
     assert row["low"] < STEPS * world.truth(world.target)[0] < row["high"]
     assert row["verdict"] == "caution"
 
@@ -243,9 +244,9 @@ def test_what_an_estimator_needs_is_told(world, tiny_log):
 
 def test_by_default_what_cannot_be_used_is_left_out_with_the_reason(world, tiny_log):
     found = evaluate(tiny_log, [world.target], seed=0)
-    assert set(found.left_out) == {"dm", "dr"}
+    assert set(found.left_out) == {"dm", "dr", "fqe", "session-dr"}
     assert found.left_out["dr"].startswith("needs a reward model: pass `features`")
-    assert set(found.to_frame()["estimator"]) == {"sips", "rips", "snsips", "snrips"}
+    assert set(found.to_frame()["estimator"]) == {"sips", "rips", "snsips", "snrips", "wpdis"}
 
 
 def test_names_are_checked():
