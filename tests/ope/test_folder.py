@@ -3,6 +3,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from recsim.experiments.bench.large import STATUS
+from recsim.experiments.bench.made_up_log import write_file
 from recsim.ope import Resamples
 from recsim.ope.case import Case
 from recsim.ope.estimators import SLATES, chosen
@@ -159,6 +163,32 @@ def test_workers_change_no_bit(folder):
         assert (getattr(alone.totals, name) == getattr(together.totals, name)).all()
 
 
+# The small log loads all libraries; what counts is by how much the peak grows from there.
+GROWTH = """
+import sys
+from recsim.experiments.bench.large import Memory, forget_peak
+from recsim.experiments.bench.made_up_log import TARGET
+from recsim.ope.folder import evaluate_folder
+for folder in sys.argv[1:]:
+    before = Memory.now()
+    forget_peak()
+    evaluate_folder(folder, [TARGET], seed=0, n_boot=2, batch=1000)
+print(Memory.now().peak - before.resident)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not STATUS.is_file(), reason="memory is read from /proc")
+def test_memory_does_not_grow_with_the_log(tmp_path):
+    folders = [tmp_path / "small", tmp_path / "large"]
+    for folder, rows in zip(folders, (5_000, 150_000), strict=True):
+        folder.mkdir()
+        write_file((folder, 0, rows, 10, 0))
+    assert pq.ParquetFile(folders[1] / "part-00000.parquet").num_row_groups == 1
+    done = subprocess.run([sys.executable, "-c", GROWTH, *folders], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 150_000 * 400 / 2  # 5 columns of 10 numbers of 8 bytes
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 @pytest.mark.filterwarnings("ignore")  # Ray's own
@@ -173,7 +203,7 @@ def test_ray_changes_no_bit(folder):
 
 
 def test_a_missing_ray_says_how_to_install_it(folder, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ImportError, match=r"Ray is not installed; `pip install 'recsim-slate\[ray\]'` installs it"):
         evaluate_folder(folder, [NEAR], seed=0, ray="local")
 
