@@ -78,7 +78,8 @@ def test_a_run_leaves_what_it_promises(small_run: Path, small: RunConfig) -> Non
     files = {str(file.relative_to(small_run)) for file in small_run.rglob("*") if file.is_file()}
     assert files == {
         ".lock", "config.yaml", "manifest.json", "timings.json", "metrics.json", "metrics.parquet",
-        "learning_curve.parquet", "examples.json", "report.html", "report.estimates.csv", "report.estimates.parquet", "logs/launch.parquet", "logs/production.parquet",
+        "learning_curve.parquet", "examples.json", "report.html", "report.estimates.csv", "report.estimates.parquet",
+        "logs/launch.parquet", "logs/production.parquet",
         "models/static_fusion.safetensors", "models/linucb.safetensors", "results/sessions.parquet",
         "results/exposure.parquet", "results/slate_truth.json", "results/offline.json",
     }  # fmt: skip
