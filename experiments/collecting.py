@@ -14,7 +14,7 @@ from recsim.experiments.progress import Display
 from recsim.experiments.threads import threads
 from recsim.experiments.world import World
 from recsim.files import whole_folder
-from recsim.ope.parts import write_parts
+from recsim.ope.folders.parts import write_parts
 
 
 def collect_log(

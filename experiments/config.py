@@ -22,7 +22,7 @@ from recsim.experiments.policy_settings import (
 )
 from recsim.experiments.settings import Count, Name, Positive, Settings
 from recsim.objectives import Objectives
-from recsim.ope.estimators import chosen
+from recsim.ope.evaluation.estimators import chosen
 
 ORACLES = ("myopic_oracle",)  # they see the hidden state, so a log says nothing about them
 

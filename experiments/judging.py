@@ -19,8 +19,8 @@ from recsim.experiments.world import World
 from recsim.logs import Log, LogInfo, read_log
 from recsim.logs_parquet import info_of
 from recsim.ope import Evaluation
-from recsim.ope.folder import evaluate_folder
-from recsim.ope.parts import open_part, parts_of
+from recsim.ope.folders.folder import evaluate_folder
+from recsim.ope.folders.parts import open_part, parts_of
 from recsim.policy import Policy
 from recsim.simulator import Simulator
 from recsim.streams import sub_seed

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recsim.logs import SCHEMA_VERSION, LogInfo
 from recsim.logs_parquet import objective_column, to_lists, write_columns
-from recsim.ope.plan import TargetColumns
+from recsim.ope.folders.plan import TargetColumns
 from recsim.streams import sub_seed
 
 Floats = NDArray[np.float64]

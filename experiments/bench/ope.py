@@ -26,8 +26,8 @@ from recsim.experiments.progress import Advance, Display
 from recsim.experiments.run_folder import all_versions
 from recsim.experiments.threads import threads
 from recsim.ope import Resamples, Terms, bootstrap, slate
-from recsim.ope.folder import evaluate_folder
-from recsim.ope.workers import crew
+from recsim.ope.folders.folder import evaluate_folder
+from recsim.ope.folders.workers import crew
 from recsim.streams import sub_seed
 
 Floats = NDArray[np.float64]

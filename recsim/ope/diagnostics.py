@@ -59,6 +59,7 @@ class Overlap:
         pareto_k: shape of the tail of the weights (`recsim.ope.pareto`); None where too few are in it.
         possible: the largest weight that could occur (`recsim.ope.support`); None where it is not known.
         unsupported: the share of what the target policy shows that could not be logged; None where it is not known.
+        unit: what is weighted, `slate` or `session`; attributes that say slates are of sessions then.
     """
 
     n_slates: int
@@ -72,6 +73,7 @@ class Overlap:
     pareto_k: float | None = None
     possible: float | None = None
     unsupported: float | None = None
+    unit: str = "slate"
 
     @property
     def zero_slates(self) -> int:
@@ -195,14 +197,15 @@ def verdict_of(
     """
     problems = list(_problems(overlap, undefined_draws))
     if rewarded_sessions is not None and rewarded_sessions < FEW_REWARDED:
-        problems.append(("caution", f"only {rewarded_sessions} sessions have any of it in slates that count."))
+        problems.append(("caution", f"only {rewarded_sessions} sessions have any of it where the weights count."))
     if estimated:
         problems.append(("caution", ESTIMATED))
     for level in ("do not use", "caution"):
         for found, reason in problems:
             if found == level:
                 return Verdict(found, reason)
-    return Verdict("trust", f"effective sample size {overlap.ess:,.0f} slates, and no single slate dominates.")
+    unit = overlap.unit
+    return Verdict("trust", f"effective sample size {overlap.ess:,.0f} {unit}s, and no single {unit} dominates.")
 
 
 def model_verdict(overlap: Overlap, miss: float, miss_se: float) -> Verdict:
@@ -227,29 +230,31 @@ def warnings_of(policy: str, overlap: Overlap, undefined_draws: int = 0) -> list
     """Everything that a decision maker should know about the overlap of `policy` with the log, in plain sentences."""
     sentences = [f"{policy}: {reason}" for _, reason in _problems(overlap, undefined_draws)]
     if overlap.zero_share > 0.5 and overlap.mean > 0:
-        sentences.append(f"{policy}: {overlap.zero_share:.0%} of the logged slates are ones that it would never show.")
+        sentences.append(
+            f"{policy}: {overlap.zero_share:.0%} of the logged {overlap.unit}s are ones that it would never show."
+        )
     return sentences
 
 
 def _problems(overlap: Overlap, undefined_draws: int) -> Iterable[tuple[Level, str]]:
     if overlap.mean == 0:
-        yield "do not use", "it would never show any of the logged slates, so the log says nothing about it."
+        yield "do not use", f"it would never show any of the logged {overlap.unit}s, so the log says nothing about it."
         return
-    ess = f"effective sample size {overlap.ess:,.1f} of {overlap.n_slates:,} logged slates"
+    ess = f"effective sample size {overlap.ess:,.1f} of {overlap.n_slates:,} logged {overlap.unit}s"
     if overlap.ess < REFUSE_BELOW_ESS:
         yield "do not use", f"{ess}, fewer than {REFUSE_BELOW_ESS}: the two policies are too different."
     elif overlap.ess < CAUTION_BELOW_ESS:
         yield "caution", f"{ess}, fewer than {CAUTION_BELOW_ESS}: the interval may be too narrow."
-    share = f"one logged slate carries {overlap.largest_share:.0%} of all weight"
+    share = f"one logged {overlap.unit} carries {overlap.largest_share:.0%} of all weight"
     if overlap.largest_share > REFUSE_ABOVE_SHARE:
-        yield "do not use", f"{share}: the estimate is that slate's luck."
+        yield "do not use", f"{share}: the estimate is that {overlap.unit}'s luck."
     elif overlap.largest_share > CAUTION_ABOVE_SHARE:
         yield "caution", f"{share}: the estimate leans on it."
     yield from _tail_problems(overlap)
     yield from _support_problems(overlap)
     yield from _mean_problems(overlap)
     if undefined_draws:
-        found = f"{undefined_draws} bootstrap draws had no slate that it could have shown"
+        found = f"{undefined_draws} bootstrap draws had no {overlap.unit} that it could have shown"
         yield "do not use", f"{found}; the interval leaves them out."
     if overlap.n_sessions < FEW_SESSIONS:
         yield (

@@ -18,7 +18,7 @@ from recsim.experiments.errors import UserError
 from recsim.experiments.progress import Lines, Silent
 from recsim.experiments.tables import print_ope_bench
 from recsim.ope import Resamples, bootstrap, slate
-from recsim.ope.folder import evaluate_folder
+from recsim.ope.folders.folder import evaluate_folder
 
 TINY = OpeSizes(n=200, n_folder=700, k=3, n_boot=10, n_items=12, workers=1)
 QUICK = Effort(repeats=2, seconds=0.01)

@@ -131,7 +131,7 @@ def test_it_takes_what_an_evaluation_returns(world, tiny_log, features) -> None:
     found = evaluate(tiny_log, [world.target, world.behaviour, world.greedy], features=features, seed=0, n_boot=20)
     truth = {policy.name: world.truth(policy)[0] for policy in (world.target, world.behaviour, world.greedy)}
     table = assess(found.to_frame(), truth, logging_policy="behaviour", objective="click", k=(1, 2))
-    assert list(table["estimator"]) == ["sips", "rips", "snsips", "snrips", "dm", "dr"]
+    assert {"sips", "rips", "snsips", "snrips", "dm", "dr"} <= set(table["estimator"])
     row = table.set_index("estimator").loc["dr"]
     assert row["usable"] == 1  # of the deterministic policy the log says too little
     assert row["regret@2"] == pytest.approx(truth["greedy"] - truth["target"])

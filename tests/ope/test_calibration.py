@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from recsim.ope import Resamples
-from recsim.ope.case import Case
-from recsim.ope.estimators import ESTIMATORS
-from recsim.ope.inputs import Inputs
-from recsim.ope.judged import Judged
+from recsim.ope.evaluation.case import Case
+from recsim.ope.evaluation.estimators import ESTIMATORS
+from recsim.ope.evaluation.inputs import Inputs
+from recsim.ope.evaluation.judged import Judged
 
 Floats = NDArray[np.float64]
 Items = NDArray[np.int64]

@@ -147,7 +147,7 @@ def test_verdicts_on_draws_and_rewards():
     assert "3 bootstrap draws had no slate" in verdict_of(GOOD, undefined_draws=3).reason
     assert verdict_of(GOOD, rewarded_sessions=20).level == "trust"
     rare = verdict_of(GOOD, rewarded_sessions=4)
-    assert (rare.level, rare.reason) == ("caution", "only 4 sessions have any of it in slates that count.")
+    assert (rare.level, rare.reason) == ("caution", "only 4 sessions have any of it where the weights count.")
 
 
 def test_positions_share_an_effective_size():

@@ -1,0 +1,1 @@
+"""Anybody's table of logged actions or slates: columns and policies, checked and turned into arrays."""

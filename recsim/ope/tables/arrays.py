@@ -1,0 +1,120 @@
+"""The arrays of a table that estimators work on, and what of the table a policy can be judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from recsim.ope.checks import LARGEST_LOG_WEIGHT
+from recsim.ope.evaluation.case import Case, Unavailable
+from recsim.ope.evaluation.inputs import Inputs
+from recsim.ope.tables.calibration import Calibration
+from recsim.ope.tables.columns import place_of
+from recsim.ope.tables.propensities import Propensities
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+NO_SESSION = (
+    "no column is named as `session`, so that every row counts as independent: where the same users come back, the "
+    "intervals are too narrow."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The checked arrays of a table and of the policies to evaluate on it, rows in canonical order.
+
+    Attributes:
+        inputs: rewards (n, k, o + 1), log-propensities (n, k) and sessions; k is 1 for single actions.
+        targets: by policy, (n, k) float64 log-probabilities of what was logged; -inf where it would never be.
+        estimators: names of those that the table allows.
+        notes: what a decision maker should know about the table.
+        whole: by policy, (n, m) float64 probabilities of all actions, where they are known.
+        elsewhere: by policy, the mean probability of actions that were never logged.
+        model: by policy, the reward model at the logged actions and its expectation under the policy, (n, 1, o + 1)
+            each.
+        modelled: whether there is a reward model.
+        propensities: the estimates, where the table has no propensities.
+    """
+
+    inputs: Inputs
+    targets: dict[str, Floats]
+    estimators: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    whole: dict[str, Floats] = field(default_factory=dict)
+    elsewhere: dict[str, float] = field(default_factory=dict)
+    model: dict[str, tuple[Floats, Floats]] = field(default_factory=dict)
+    modelled: bool = False
+    propensities: Propensities | None = None
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How well estimated propensities agree with the log; None where the table has propensities."""
+        return None if self.propensities is None else self.propensities.calibration
+
+    def case(self, policy: str) -> Case:
+        """One policy on this table, for `recsim.ope.evaluation.judged`."""
+        case = Case(self.inputs, self.targets[policy])
+        if self.modelled:
+            case.makers["model"] = lambda: self._model(policy)
+        estimates = self.propensities
+        if estimates is not None and policy in self.whole:
+            case.makers["table"] = lambda: (self.whole[policy], estimates.table)
+        return case
+
+    def sentences(self, policy: str) -> list[str]:
+        """What somebody who acts on the evaluation of `policy` should know about the table."""
+        unknown = self.elsewhere.get(policy, 0.0)
+        own = [f"{policy}: {unknown:.2%} of its choices are actions that were never logged."] if unknown > 0 else []
+        calibration = self.calibration.sentences() if self.calibration else []
+        return [*own, *self.notes, *calibration]
+
+    def _model(self, policy: str) -> tuple[Floats, Floats]:
+        if policy not in self.whole:
+            raise Unavailable(
+                "needs the policy's probabilities of all actions, and only those of the logged ones are known: pass a "
+                "mapping, an (n, m) array or a DataFrame with a column per action."
+            )
+        if self.elsewhere[policy] > 0:
+            raise Unavailable(
+                f"needs the rewards of actions that were never logged, which are {self.elsewhere[policy]:.2%} of the "
+                "policy's choices: no model of this table knows them."
+            )
+        return self.model[policy]
+
+
+def log_targets(
+    table: pd.DataFrame, probability: dict[str, Floats], logged: Floats, rows: Integers
+) -> dict[str, Floats]:
+    """The logarithms (n, k) of policies' probabilities of what was logged.
+
+    Args:
+        table: for messages.
+        probability: by policy, (n, k) float64.
+        logged: (n, k) float64, log-propensities.
+        rows: (n, k) int64, the table's row of each of them.
+
+    Raises:
+        ValueError: where a weight is too large to be averaged.
+    """
+    found = {}
+    for name, values in probability.items():
+        with np.errstate(divide="ignore"):
+            found[name] = np.log(values)
+        weight = np.cumsum(found[name] - logged, axis=1)
+        if (weight > LARGEST_LOG_WEIGHT).any():
+            _refuse_weight(table, name, weight, rows)
+    return found
+
+
+def _refuse_weight(table: pd.DataFrame, name: str, weight: Floats, rows: Integers) -> NoReturn:
+    place = np.unravel_index(int((weight > LARGEST_LOG_WEIGHT).argmax()), weight.shape)
+    raise ValueError(
+        f"{place_of(table, int(rows[place]))}: the weight of policy {name!r} is e^{weight[place]:.0f}, so that it was "
+        "logged with almost no probability at all. Check the propensities, or drop the row."
+    )

@@ -1,0 +1,179 @@
+"""Tables of single actions, one row a decision; a `position` is context, as where rows of slates are logged apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from recsim.ope.evaluation.estimators import ACTIONS
+from recsim.ope.evaluation.inputs import Inputs
+from recsim.ope.tables.action_model import ActionModel
+from recsim.ope.tables.arrays import NO_SESSION, Table, log_targets
+from recsim.ope.tables.columns import context_array, label_column, one_hot, probability_column
+from recsim.ope.tables.named_columns import Named, groups_of, objectives_of
+from recsim.ope.tables.propensities import Propensities, classified, frequencies
+from recsim.ope.tables.targets import Policies, targets_of
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+MOST_POSITIONS = 32  # with a column of their own in models; rarer ones share what is left
+
+
+def singles_of(
+    table: pd.DataFrame,
+    named: Named,
+    policy: Policies,
+    weights: Mapping[str, float] | None,
+    seed: int,
+    classifier: Any | None,
+    n_folds: int,
+) -> Table:
+    """The arrays of a table with one row a decision; arguments as in `recsim.ope.evaluate_table`.
+
+    Raises:
+        ValueError: if a value cannot be; the message names row, column, value and remedy.
+        TypeError: if a column does not hold what it is named as.
+    """
+    if named.joint:
+        raise ValueError("columns names `joint`, which is of slates, but no `slate`; name `propensity` instead.")
+    objectives, factors, reward = objectives_of(table, named, weights)
+    rows = _Rows.of(table, named, reward)
+    targets = targets_of(policy, table, *((rows.action, rows.actions) if rows.actions else (None, None)))
+    order = rows.order
+    reward, rows = reward[order], rows.sorted()
+    targets = {name: target.ordered(order) for name, target in targets.items()}
+    propensities = rows.estimated(classifier, n_folds) if rows.logged is None else None
+    logged = np.log(rows.logged if propensities is None else propensities.logged)[:, None]  # type: ignore[arg-type]
+    inputs = Inputs(
+        objectives=objectives,
+        weights=factors,
+        reward=reward[:, None, :],
+        logged=logged,
+        cluster=rows.cluster,
+        n_clusters=int(rows.cluster.max()) + 1,
+        order=np.arange(len(table)),
+        estimated=propensities is not None,
+    )
+    whole = {name: target.table for name, target in targets.items() if target.table is not None}
+    modelled = named.context is not None and bool(rows.actions)
+    return Table(
+        inputs=inputs,
+        targets=log_targets(
+            table, {name: t.probability[:, None] for name, t in targets.items()}, logged, order[:, None]
+        ),
+        estimators=ACTIONS,
+        notes=() if named.session else (NO_SESSION,),
+        whole=whole,
+        elsewhere={name: target.elsewhere for name, target in targets.items()},
+        model=_models(rows, inputs, whole, seed, n_folds) if modelled and whole else {},
+        modelled=modelled,
+        propensities=propensities,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Columns of the table besides its rewards, and the order in which they are computed with.
+
+    Attributes:
+        context: (n, d) float32, with one column per position.
+        logged: (n,) float64 propensities, None where they are to be estimated.
+        action: (n,) int64 numbers of the actions, zeros where none are named.
+        actions: their labels.
+        position: (n,) int64 numbers of the positions.
+        cluster: (n,) int64 sessions.
+        by_context: whether propensities may be estimated from context.
+        order: (n,) int64, the table's rows sorted by session, time and content.
+    """
+
+    context: NDArray[np.float32]
+    logged: Floats | None
+    action: Integers
+    actions: list[Any]
+    position: Integers
+    cluster: Integers
+    by_context: bool
+    order: Integers
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, named: Named, reward: Floats) -> _Rows:
+        n = len(table)
+        logged = None
+        if named.propensity:
+            logged = probability_column(table, named.propensity, "propensity", never=False)
+        elif not named.action:
+            raise ValueError(
+                "columns names no `propensity` and no `action` to estimate it from; name the column with the "
+                "probability of the logged action, or that of the action itself."
+            )
+        action, actions = label_column(table, named.action, "action") if named.action else (np.zeros(n, np.int64), [])
+        position = label_column(table, named.position, "position")[0] if named.position else np.zeros(n, np.int64)
+        places = one_hot(position, int(position.max()) + 1, MOST_POSITIONS)
+        context = np.concatenate([context_array(table, named.context or ()), places], axis=1)
+        time = groups_of(table, named.time, "time")[0] if named.time else np.zeros(n, np.int64)
+        keys = [*context.T, *reward.T, action, position, time]
+        keys = keys if logged is None else [logged, *keys]
+        cluster = groups_of(table, named.session, "session")[0] if named.session else None
+        order = np.lexsort(keys if cluster is None else [*keys, cluster])
+        if cluster is None:
+            cluster = np.empty(n, np.int64)
+            cluster[order] = np.arange(n)
+        return cls(context, logged, action, actions, position, cluster, bool(named.context), order)
+
+    def sorted(self) -> _Rows:
+        """The same in canonical order."""
+        order = self.order
+        return _Rows(
+            context=self.context[order],
+            logged=None if self.logged is None else self.logged[order],
+            action=self.action[order],
+            actions=self.actions,
+            position=self.position[order],
+            cluster=self.cluster[order],
+            by_context=self.by_context,
+            order=order,
+        )
+
+    def estimated(self, classifier: Any | None, n_folds: int) -> Propensities:
+        """Propensities from context where some is named, else from frequencies."""
+        m = len(self.actions)
+        if not self.by_context:
+            return frequencies(self.action, m, self.position)
+        return classified(
+            self.action,
+            m,
+            self.context,
+            self.cluster,
+            position=self.position,
+            classifier=classifier,
+            n_folds=n_folds,
+        )
+
+
+def _models(
+    rows: _Rows, inputs: Inputs, whole: dict[str, Floats], seed: int, n_folds: int
+) -> dict[str, tuple[Floats, Floats]]:
+    n_own = len(inputs.weights)
+    model = ActionModel.fit(
+        rows.context,
+        rows.action,
+        len(rows.actions),
+        inputs.reward[:, 0, :n_own],
+        rows.cluster,
+        seed=seed,
+        n_folds=n_folds,
+    )
+    logged, under = model.values(whole)
+    return {name: (_with_total(logged, inputs), _with_total(values, inputs)) for name, values in under.items()}
+
+
+def _with_total(values: Floats, inputs: Inputs) -> Floats:
+    """(n, 1, o + 1); an objective that is its own total stands once."""
+    total = len(inputs.objectives) > len(inputs.weights)
+    return inputs.with_total(values[:, None, :]) if total else values[:, None, :]
