@@ -122,17 +122,23 @@ def test_same_seed_same_table_in_any_row_order(world, tiny_log, features, evalua
     again = evaluate(tiny_log, policies, features=features, seed=0, estimators=ESTIMATORS).to_frame()
     assert again.equals(frame)
     rows = np.random.default_rng(1).permutation(len(tiny_log))
-    shuffled = evaluate(tiny_log[rows], policies, features=features, seed=0).to_frame()
+    shuffled = evaluate(tiny_log[rows], policies, features=features, seed=0, estimators=ESTIMATORS).to_frame()
     numbers = frame.select_dtypes("number").columns
     assert np.allclose(shuffled[numbers], frame[numbers], rtol=1e-10, atol=1e-12, equal_nan=True)
-    other = evaluate(tiny_log, policies, features=features, seed=1).to_frame()
+    other = evaluate(tiny_log, policies, features=features, seed=1, estimators=ESTIMATORS).to_frame()
     assert not np.allclose(other["low"], frame["low"], rtol=1e-6, equal_nan=True)
 
 
 def test_threads_do_not_matter(world, tiny_log, features, evaluation):
     for n_threads in (1, 2):
         with threadpool_limits(n_threads):
-            again = evaluate(tiny_log, [world.target, world.behaviour, world.greedy], features=features, seed=0)
+            again = evaluate(
+                tiny_log,
+                [world.target, world.behaviour, world.greedy],
+                features=features,
+                seed=0,
+                estimators=ESTIMATORS,
+            )
         assert again.to_frame().equals(evaluation.to_frame())
 
 
