@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from recsim.ope import ESTIMATORS
+from recsim.report.assumed import assumed
 from recsim.report.format import compact, decimals, ends, listed, number, percent, telling
-from recsim.report.measured import REWARD, Difference, Estimand, Lead
+from recsim.report.leads import closest_of, paired, tied, tipping_words
+from recsim.report.measured import REWARD, Estimand, Lead
 from recsim.report.offline import Estimate, Offline
 
-# What an estimator takes for granted, by the weights that it uses.
-ASSUMED = {
-    "whole slates": "nothing of how users read a slate",
-    "position by position": "that what a position earns does not depend on the items below it",
-}
-ALONE = "that its reward model is right where the policy differs from the log"
 POWERS_TOLD = 2  # the others stand in the table
 
 
@@ -68,22 +62,6 @@ def judged(found: Offline, estimand: Estimand) -> list[str]:
     """The policies with a usable estimate, as they are ranked."""
     spoken = {name: found.speaker(name, estimand=estimand) for name in found.policies}
     return [name for name, estimate in spoken.items() if estimate is not None and estimate.usable]
-
-
-def tied(leads: list[Lead]) -> list[str]:
-    """The policies from which the first cannot be told: the interval of their difference reaches 0."""
-    return [lead.against for lead in sorted(leads, key=lambda lead: lead.low) if lead.low <= 0]
-
-
-def closest_of(leads: list[Lead]) -> Lead:
-    """The difference to the rival that is least clearly behind."""
-    return min(leads, key=lambda lead: lead.low)
-
-
-def paired(level: float, difference: Difference, comparisons: int, places: int) -> str:
-    """The interval of a paired difference that is one of several, in words."""
-    adjusted = f", adjusted for {comparisons} comparisons," if comparisons > 1 else ""
-    return f"paired {percent(level, 0)} interval{adjusted} {ends(difference, places)}"
 
 
 def how_sure(found: Offline, estimand: Estimand) -> str:
@@ -139,20 +117,6 @@ def tipping(found: Offline, estimand: Estimand) -> str:
     return tipping_words(names, known, dict(zip(found.objectives[:-1], found.weights, strict=True)))
 
 
-def tipping_words(names: list[str], values: list[dict[str, float]], weights: dict[str, float]) -> str:
-    """At which weights another policy than the first would have the highest reward, going by `values`."""
-    found = []
-    for objective, weight in weights.items():
-        for side in (-1, 1):
-            tip = _tip(names, values, objective, weight, side)
-            if tip:
-                way = "falls below" if side < 0 else "rises above"
-                found.append(f"{tip[1]} leads once the weight of {objective} {way} {compact(tip[0])} (now {weight:g})")
-    if not found:
-        return f"No weight of a single objective, 0 or more, would put another policy above {names[0]}."
-    return f"Going by the means alone, {listed(found)}."
-
-
 def values_by(found: Offline, policy: str, estimator: str) -> dict[str, float | None]:
     """The values of all objectives of a policy by one estimator."""
     estimates = {name: found.by(policy, estimator, name) for name in found.objectives}
@@ -177,14 +141,6 @@ def granted(found: Offline, estimand: Estimand) -> str:
             "would change about later situations is not in it."
         )
     return " ".join(parts)
-
-
-def assumed(estimator: str) -> str:
-    """What an estimator takes for granted of users or of its model; "" where that is not known."""
-    known = ESTIMATORS.get(estimator)
-    if known is None:
-        return ""
-    return ALONE if known.weighting is None else ASSUMED.get(known.weighting.name, "")
 
 
 def sessions(found: Offline) -> str:
@@ -213,20 +169,6 @@ def silent(found: Offline, estimand: Estimand) -> str:
     return (
         f"It has no usable estimate of {len(told)} of {len(found.policies)} policies. {' '.join(told)}" if told else ""
     )
-
-
-def warnings_by_subject(
-    names: list[str], sentences: Iterator[str] | list[str] | tuple[str, ...]
-) -> dict[str, list[str]]:
-    """Warnings under the policy that they are about; those about none stand under "the run"."""
-    found: dict[str, list[str]] = {}
-    for sentence in sentences:
-        subject, colon, rest = sentence.partition(": ")
-        if colon and subject.startswith(tuple(names)):
-            found.setdefault(subject, []).append(rest[:1].upper() + rest[1:])
-        else:
-            found.setdefault("the run", []).append(sentence)
-    return found
 
 
 def _without_comparison(found: Offline, usable: list[str]) -> str:
@@ -291,17 +233,3 @@ def _first_by(found: Offline, estimator: str, names: list[str]) -> str:
     own = [found.by(name, estimator) for name in names]
     values = {e.policy: e.value for e in own if e is not None and e.usable and e.value is not None}
     return max(values, key=lambda name: values[name]) if len(values) == len(names) else ""
-
-
-def _tip(
-    names: list[str], values: list[dict[str, float]], objective: str, weight: float, side: int
-) -> tuple[float, str] | None:
-    """The nearest weight of `objective`, 0 or more, below (-1) or above (+1) `weight`, at which a rival draws level."""
-    best, found = values[0], []
-    for name, rival in zip(names[1:], values[1:], strict=True):
-        lead, slope = best[REWARD] - rival[REWARD], best[objective] - rival[objective]
-        if lead > 0 and slope * side < 0:
-            tip = weight - lead / slope
-            if tip >= 0:
-                found.append((tip, name))
-    return min(found, key=lambda pair: abs(pair[0] - weight), default=None)

@@ -7,13 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from recsim.ope import PREFERRED
+from recsim.ope.estimators import PREFERRED, PREFERRED_SESSION
 from recsim.report.coverage import Coverage
 from recsim.report.examples import Example
 from recsim.report.measured import (
     REWARD,
     VERDICTS,
-    Difference,
     Estimand,
     Finite,
     Interval,
@@ -22,8 +21,7 @@ from recsim.report.measured import (
     Measured,
     Result,
 )
-
-__all__ = ["Difference", "Estimate", "Lead", "Offline", "OfflineParts", "PolicyOverlap"]
+from recsim.report.offline_details import Calibration, Guaranteed, PolicyOverlap, Power, Source
 
 
 class Estimate(Result):
@@ -48,83 +46,6 @@ class Estimate(Result):
     def usable(self) -> bool:
         """Whether there is a number to act on."""
         return self.value is not None and self.verdict != "do not use"
-
-
-class PositionOverlap(Result):
-    """Weights of everything down to one position."""
-
-    position: int
-    ess: Measured
-    mean: Measured = None
-    largest: Measured = None
-    zero_share: Measured = None
-
-
-class Histogram(Result):
-    """How many slates have a weight in each of equal steps between two powers of ten."""
-
-    low: Finite
-    high: Finite
-    counts: Annotated[tuple[int, ...], Field(min_length=1)]
-
-
-class PolicyOverlap(Result):
-    """How far the log bears on one policy.
-
-    Attributes:
-        positions: from the first down.
-        histogram: of the weights of whole slates that are not 0.
-        zero: slates of weight 0.
-    """
-
-    positions: tuple[PositionOverlap, ...] = ()
-    histogram: Histogram | None = None
-    zero: int = 0
-
-
-class Power(Result):
-    """How many sessions it takes to tell two policies apart, in numbers and as a sentence."""
-
-    policy: str
-    against: str
-    estimator: str = ""
-    now: Measured = None
-    needed: Measured = None
-    sentence: str
-
-
-class Guaranteed(Result):
-    """An interval that holds at any sample size, or an edge of a region that holds for all objectives at once."""
-
-    policy: str
-    estimator: str = ""
-    method: str = ""
-    objective: str
-    low: Measured
-    high: Measured
-
-
-class CalibrationBin(Result):
-    """Rows of similar predicted propensity, and how often what was predicted happened."""
-
-    predicted: Finite
-    observed: Finite
-    count: int
-
-
-class Calibration(Result):
-    """Whether estimated propensities are those that were in force."""
-
-    bins: tuple[CalibrationBin, ...] = ()
-    sentence: str = ""
-
-
-class Source(Result):
-    """Where the estimates come from."""
-
-    log: str = ""
-    policy: str = ""
-    temperature: Measured = None
 
 
 class OfflineParts(Result):
@@ -217,8 +138,8 @@ class Offline(OfflineParts):
         )
 
     def speaker(self, policy: str, objective: str = REWARD, estimand: Estimand = "slate") -> Estimate | None:
-        """The estimate that speaks for a policy: the best verdict, then the first of `PREFERRED`."""
-        rank = {name: place for place, name in enumerate(PREFERRED)}
+        """The estimate that speaks for a policy: the best verdict, then the first of `preferred`."""
+        rank = {name: place for place, name in enumerate(self.preferred(estimand))}
         return min(
             (e for e in self.of(policy, objective, estimand) if e.value is not None),
             key=lambda e: (VERDICTS.index(e.verdict), rank.get(e.estimator, len(rank)), e.estimator),
@@ -232,6 +153,12 @@ class Offline(OfflineParts):
         if self.ranked and self.policies:
             return self.policies[0]
         return leads[0].policy if leads else ""
+
+    def preferred(self, estimand: Estimand) -> list[str]:
+        """The estimators of this evaluation, the one that speaks first at the front; those that are not known last."""
+        order = PREFERRED if estimand == "slate" else PREFERRED_SESSION
+        used = dict.fromkeys(e.estimator for e in self.estimates if e.estimand == estimand)
+        return [*(name for name in order if name in used), *sorted(name for name in used if name not in order)]
 
     def leads(self, estimand: Estimand) -> list[Lead]:
         """How far the first policy is ahead of the others in the reward."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from recsim.ope import ESTIMATORS
 from recsim.report import offline_figures, offline_tables, overlap_figures, truth_figures
-from recsim.report.answers import warnings_by_subject
 from recsim.report.coverage import Coverage
 from recsim.report.coverage_figure import coverage_figure, coverage_table, coverage_words
 from recsim.report.drawing import Drawing, drawn
 from recsim.report.measured import REWARD, Estimand
 from recsim.report.offline import Estimate, Offline
 from recsim.report.table import Table
+from recsim.report.warnings import warnings_by_subject
 
 FOLDED_FROM = 40  # rows of a forest
 
@@ -58,6 +58,11 @@ class OfflinePart:
         groups = (self.values, self.forests, self.sizes, self.positions, self.histograms)
         more = (self.truth, self.calibration, self.coverage)
         object.__setattr__(self, "drawings", [one for group in (*groups, *more) for one in group])
+
+    @property
+    def speaking(self) -> dict[Estimand, str]:
+        """Which estimator speaks for a policy where several have the same verdict, the first at the front."""
+        return {one: ", ".join(self.found.preferred(one)) for one in ("slate", "session")}
 
     @property
     def n_estimators(self) -> int:

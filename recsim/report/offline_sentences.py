@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recsim.report.answers import closest_of, paired, tied
 from recsim.report.format import decimals, listed, number, telling
+from recsim.report.leads import closest_of, paired, tied
 from recsim.report.measured import REWARD, Lead
 from recsim.report.read import Run
 

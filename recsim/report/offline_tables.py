@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from recsim.report.format import compact, decimals, ends, number, percent, signed, telling
 from recsim.report.measured import Estimand
-from recsim.report.offline import Estimate, Guaranteed, Offline
+from recsim.report.offline import Estimate, Offline
+from recsim.report.offline_details import Guaranteed
 from recsim.report.overlap import overlap_rows
 from recsim.report.table import Cell, Column, Table, spoken_cell, verdict_cell
 
 # Names of numbers that tell how good a guide an estimator is; others go by their own.
 ASSESSED = {
     "estimator": "Estimator",
+    "estimand": "Of one",
     "candidates": "Policies",
     "usable": "Usable",
     "spearman": "Rank correlation",
@@ -157,9 +159,9 @@ def region(found: Offline) -> Table | None:
 
 def assessment(found: Offline) -> Table | None:
     """How good a guide each estimator would have been, where the truth is known."""
-    keys = list(dict.fromkeys(key for row in found.assessment for key in row))
-    if not keys:
+    if not found.assessment:
         return None
+    keys = list(dict.fromkeys(["estimator", *(key for row in found.assessment for key in row)]))
     words = {key for row in found.assessment for key, value in row.items() if isinstance(value, str)}
     rows = [(tuple(_assessed(row.get(key)) for key in keys), False) for row in found.assessment]
     columns = tuple(Column(_assessed_title(key), numeric=key not in words) for key in keys)

@@ -9,7 +9,8 @@ from recsim.ope.diagnostics import CAUTION_BELOW_ESS, REFUSE_BELOW_ESS
 from recsim.report.chart import NOTES_MARGIN, Figure, axis, figure, label, names_axis, tick, vertical
 from recsim.report.format import compact
 from recsim.report.measured import Estimand
-from recsim.report.offline import Histogram, Offline, PolicyOverlap
+from recsim.report.offline import Offline
+from recsim.report.offline_details import Histogram, PolicyOverlap
 from recsim.report.overlap import overlap_rows
 
 FRAME = 110

@@ -12,7 +12,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 import recsim
-from recsim.ope import PREFERRED
 from recsim.report import answers, figures, fronts, sentences, tables
 from recsim.report.budgets import budgets
 from recsim.report.curve_figure import learning_curve
@@ -52,7 +51,6 @@ def run_page(run: Run, catalog: Catalog | None = None, links: Links = (), estima
         headline=sentences.headline(run),
         points=sentences.points(run),
         budgets=budgets(run),
-        preferred=PREFERRED,
         offline=part,
         tables={
             "policies": tables.policies(run),
@@ -93,7 +91,6 @@ def evaluation_page(found: Offline, catalog: Catalog | None = None, estimates: L
         level=percent(found.level, 0),
         headline=answers.headline(found),
         points=answers.points(found),
-        preferred=PREFERRED,
         offline=part,
         trades=trades,
         gallery=gallery(found.examples, found.policies, catalog),

@@ -14,7 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from recsim.report.examples import Example
 from recsim.report.measured import REWARD, Interval
-from recsim.report.offline import Estimate, Offline, OfflineParts, Source
+from recsim.report.offline import Estimate, Offline, OfflineParts
+from recsim.report.offline_details import Source
 from recsim.report.results import CurvePoint, Manifest, Metrics, PolicyResult
 
 Part = TypeVar("Part")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from recsim.report.answers import Point, paired, power_words, tipping_words
+from recsim.report.answers import Point, power_words
 from recsim.report.format import compact, decimals, listed, number, percent, signed, telling
+from recsim.report.leads import paired, tipping_words
 from recsim.report.measured import REWARD, Difference
 from recsim.report.offline_sentences import log_alone
 from recsim.report.read import Run

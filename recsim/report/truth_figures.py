@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from recsim.report.chart import Figure, Trace, axis, figure
 from recsim.report.measured import REWARD, Estimand
-from recsim.report.offline import Calibration, Estimate, Offline
+from recsim.report.offline import Estimate, Offline
+from recsim.report.offline_details import Calibration
 from recsim.report.offline_figures import clipped, scale
 
 PANEL = 230

@@ -203,7 +203,9 @@ def evaluation(metrics: dict[str, Any]) -> dict[str, Any]:
             "bins": [{"predicted": p, "observed": 0.9 * p, "count": 100} for p in (0.1, 0.4)],
             "sentence": "The propensities are estimates, too high by a tenth.",
         },
-        "assessment": [{"estimator": "dr", "spearman": 0.9, "regret@1": None, "note": "no policy is unsafe."}],
+        "assessment": [
+            {"estimand": "slate", "estimator": "dr", "spearman": 0.9, "regret@1": None, "note": "no policy is unsafe."}
+        ],
         "coverage": {
             "replications": 2000,
             "level": 0.95,

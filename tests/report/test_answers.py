@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from recsim.ope import ESTIMATORS
 from recsim.report.answers import headline, points
+from recsim.report.assumed import assumed
 from recsim.report.offline import Offline
 from recsim.report.read import read_evaluation
 
@@ -156,9 +158,9 @@ def test_tipping_weights_by_hand() -> None:
 @pytest.mark.parametrize(
     ("estimator", "words"),
     [
-        ("sips", "sips assumes nothing of how users read a slate."),
+        ("sips", "sips assumes nothing of how rewards come about."),
         ("rips", "rips assumes that what a position earns does not depend on the items below it."),
-        ("dm", "dm assumes that its reward model is right where the policy differs from the log."),
+        ("dm", "dm assumes that its model is right where the policy differs from the log."),
         ("somebody's own", "The logged propensities are taken to be those that were in force."),
     ],
 )
@@ -166,6 +168,10 @@ def test_what_is_taken_for_granted(estimator: str, words: str) -> None:
     text = point(offline(estimate("new", 3.0, estimator=estimator)), "What it takes for granted")
     assert text.startswith(words)
     assert "into which the policy in production led its users" in text
+
+
+def test_what_every_estimator_takes_for_granted_is_known() -> None:
+    assert [name for name in ESTIMATORS if not assumed(name)] == []
 
 
 def test_estimated_propensities_are_told() -> None:

@@ -23,7 +23,8 @@ def test_speaker_is_of_one_estimand_and_unknown_estimators_come_last() -> None:
             "estimates": [
                 estimate("new", "somebody's own", 1.0),
                 estimate("new", "sips", 2.0),
-                estimate("new", "dr", 30.0, estimand="session"),
+                estimate("new", "fqe", 30.0, estimand="session"),
+                estimate("new", "session-dr", 31.0, estimand="session"),
                 estimate("old", "b", 1.0),
                 estimate("old", "a", 2.0),
             ]
@@ -31,7 +32,7 @@ def test_speaker_is_of_one_estimand_and_unknown_estimators_come_last() -> None:
     )
     assert found.estimands == ["slate", "session"]
     spoken = [found.speaker("new"), found.speaker("new", estimand="session"), found.speaker("old")]
-    assert [one.estimator for one in spoken if one] == ["sips", "dr", "a"]
+    assert [one.estimator for one in spoken if one] == ["sips", "session-dr", "a"]
     assert found.speaker("nobody") is None
 
 

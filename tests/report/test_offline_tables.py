@@ -72,9 +72,15 @@ def test_optional_parts_have_tables_of_their_own(found: Offline) -> None:
 def test_assessment_shows_whatever_was_assessed(found: Offline) -> None:
     table = offline_tables.assessment(found)
     assert table is not None
-    assert [column.title for column in table.columns] == ["Estimator", "Rank correlation", "Regret at 1", "Note"]
-    assert [column.numeric for column in table.columns] == [False, True, True, False]
-    assert texts(table) == [["dr", "0.9", "—", "no policy is unsafe."]]
+    assert [column.title for column in table.columns] == [
+        "Estimator",
+        "Of one",
+        "Rank correlation",
+        "Regret at 1",
+        "Note",
+    ]
+    assert [column.numeric for column in table.columns] == [False, False, True, True, False]
+    assert texts(table) == [["dr", "slate", "0.9", "—", "no policy is unsafe."]]
 
 
 def test_what_is_not_there_has_no_table(found: Offline) -> None:

@@ -1,0 +1,17 @@
+"""Warnings in an order for reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def warnings_by_subject(names: Sequence[str], sentences: Iterable[str]) -> dict[str, list[str]]:
+    """Warnings under the policy that they are about; those about none stand under "the run"."""
+    found: dict[str, list[str]] = {}
+    for sentence in sentences:
+        subject, colon, rest = sentence.partition(": ")
+        if colon and subject.startswith(tuple(names)):
+            found.setdefault(subject, []).append(rest[:1].upper() + rest[1:])
+        else:
+            found.setdefault("the run", []).append(sentence)
+    return found
