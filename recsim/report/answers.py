@@ -50,7 +50,9 @@ def points(found: Offline) -> list[Point]:
     estimand = found.estimands[0]
     told = [
         Point("How sure", how_sure(found, estimand)),
-        Point("What would change the answer", " ".join([*power_words(found), tipping(found, estimand)]).strip()),
+        Point(
+            "What would change the answer", " ".join([*power_words(found, estimand), tipping(found, estimand)]).strip()
+        ),
         Point("What it takes for granted", granted(found, estimand)),
         Point("Whole sessions", sessions(found) if estimand == "slate" else ""),
         Point("What the log cannot tell", silent(found, estimand)),
@@ -96,12 +98,12 @@ def agreement(found: Offline, estimand: Estimand) -> str:
     return f"Of {len(told)} other estimators that can compare them, {len(against)} would choose: {listed(against)}."
 
 
-def power_words(found: Offline) -> list[str]:
-    """How many more sessions would tell policies apart: first those that cannot be told from the first one."""
-    leads = found.leads(found.estimands[0])
-    pairs = [{leads[0].policy, name} for name in tied(leads)] if leads else []
-    ordered = sorted(found.power, key=lambda power: {power.policy, power.against} not in pairs)
-    return [power.sentence for power in ordered[:POWERS_TOLD]]
+def power_words(found: Offline, estimand: Estimand = "slate") -> list[str]:
+    """How many more sessions would tell the first policy from those from which it cannot be told."""
+    leads = found.leads(estimand)
+    unclear = {(lead.policy, lead.against, lead.estimator) for lead in leads if lead.low <= 0}
+    told = [one for one in found.power if (one.policy, one.against, one.estimator) in unclear]
+    return [one.words for one in told[:POWERS_TOLD]]
 
 
 def tipping(found: Offline, estimand: Estimand) -> str:
@@ -152,7 +154,7 @@ def sessions(found: Offline) -> str:
         return "No policy has a usable estimate of whole sessions."
     if leads:
         closest, rivals = closest_of(leads), tied(leads)
-        gain = _more(found, closest, leads)
+        gain = _more(found, closest, leads, than=rivals != [closest.against])
         cannot = f" and cannot be told from {listed(rivals, 'or')}" if rivals else ""
         return f"By {leads[0].estimator}, {leads[0].policy} comes first{cannot}: {gain}."
     spoken = [found.speaker(name, estimand="session") for name in usable]

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from recsim.report import answers, offline_tables, sentences, tables
 from recsim.report.answers import Point
+from recsim.report.cautions import warnings_by_subject
 from recsim.report.offline import Offline
 from recsim.report.read import Run
 from recsim.report.table import Cell, Table
-from recsim.report.warnings import warnings_by_subject
 
 WIDTH = 80
 MARKUP = str.maketrans({character: f"\\{character}" for character in "\\`*[]<>|"})

@@ -51,6 +51,11 @@ class Power(Result):
     needed: Measured = None
     sentence: str
 
+    @property
+    def words(self) -> str:
+        """The sentence as it stands on its own."""
+        return self.sentence[:1].upper() + self.sentence[1:]
+
 
 class Guaranteed(Result):
     """An interval that holds at any sample size, or an edge of a region that holds for all objectives at once."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from recsim.ope import ESTIMATORS
 from recsim.report import offline_figures, offline_tables, overlap_figures, truth_figures
+from recsim.report.cautions import warnings_by_subject
 from recsim.report.coverage import Coverage
 from recsim.report.coverage_figure import coverage_figure, coverage_table, coverage_words
 from recsim.report.drawing import Drawing, drawn
 from recsim.report.measured import REWARD, Estimand
 from recsim.report.offline import Estimate, Offline
 from recsim.report.table import Table
-from recsim.report.warnings import warnings_by_subject
 
 FOLDED_FROM = 40  # rows of a forest
 

@@ -139,7 +139,7 @@ def power(found: Offline) -> Table | None:
             Cell(one.estimator, order=one.estimator),
             Cell(number(one.now, 0), order=one.now),
             Cell(number(one.needed, 0), order=one.needed),
-            Cell(one.sentence, order=one.sentence, mark="prose"),
+            Cell(one.words, order=one.words, mark="prose"),
         )
         rows.append((cells, False))
     left = [Column(title, numeric=False) for title in ("Policy", "Against", "Estimator")]

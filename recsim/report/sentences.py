@@ -47,7 +47,7 @@ def points(run: Run) -> list[Point]:
 
 def log_power(run: Run) -> list[str]:
     """What it would take to tell policies apart by the log alone."""
-    return power_words(run.offline) if run.offline.estimates else []
+    return power_words(run.offline)
 
 
 def deciding_difference(run: Run, objective: str = REWARD) -> Difference | None:

@@ -188,7 +188,10 @@ def evaluation(metrics: dict[str, Any]) -> dict[str, Any]:
         "objectives": [*OBJECTIVES, "reward"],
         "weights": WEIGHTS.tolist(),
         "estimates": [*renamed["offline"], *whole],
-        "differences": renamed["offline_differences"],
+        "differences": [
+            *renamed["offline_differences"],
+            lead | {"estimator": "dr", "mean": 0.1, "se": 0.1, "low": -0.1, "high": 0.3},
+        ],
         "session_differences": [lead | {"mean": 0.5, "se": 0.3, "low": -0.1, "high": 1.1}],
         "warnings": {"popularity": renamed["warnings"]},
         "left_out": {"cascade-dr": "needs items drawn at every position."},

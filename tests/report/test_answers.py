@@ -130,11 +130,15 @@ def test_intervals_that_hold_are_told_of_the_first_policy() -> None:
     )
 
 
-def test_power_of_those_that_cannot_be_told_comes_first() -> None:
-    told = [{"policy": "new", "against": name, "sentence": f"About {name}."} for name in ("odd", "old")]
+def test_power_is_told_of_those_that_cannot_be_told_apart() -> None:
+    pairs = (("odd", "dr"), ("old", "pdis"), ("old", "dr"))
+    told = [
+        {"policy": "new", "against": name, "estimator": estimator, "sentence": f"about {name} by {estimator}."}
+        for name, estimator in pairs
+    ]
     leads = [lead("new", "odd", 3.0), lead("new", "old", 0.2)]
     found = offline(NEW, OLD, estimate("odd", 0.0), differences=leads, power=told)
-    assert point(found, "What would change the answer") == "About old. About odd."
+    assert point(found, "What would change the answer") == "About old by dr."
 
 
 def test_tipping_weights_by_hand() -> None:
@@ -195,8 +199,7 @@ SESSIONS = [estimate(name, 30.0, estimator="pdis", estimand="session") for name 
         (
             SESSIONS,
             [lead("old", "new", 0.2, "pdis")],
-            "By pdis, old comes first and cannot be told from new: 0.2 more than new (paired 90% interval −0.3 to "
-            "0.7).",
+            "By pdis, old comes first and cannot be told from new: 0.2 more (paired 90% interval −0.3 to 0.7).",
         ),
         (
             SESSIONS,

@@ -30,7 +30,7 @@ def test_page_has_every_part_for_the_decision_maker_first(
     sections = ["policies", "objectives", "offline", "evaluation"]
     assert [attributes["id"] for tag, attributes in page.tags if tag == "section"] == sections
     told = [
-        "ppo promises most: 2.3 a slate, 0.20 more",
+        "ppo comes first, but cannot be told from linucb, to be taken with caution: 2.3 a slate, 0.10 more",
         "How sure",
         "3,000 more sessions would tell ppo from linucb.",
         "By session dr, ppo comes first and cannot be told from linucb",
@@ -148,7 +148,7 @@ def test_slates_of_the_log_are_shown_with_pictures(
 
 def test_json_holds_the_numbers_and_the_answer(evaluation: dict[str, Any]) -> None:
     told = json.loads(render_evaluation(evaluation, form="json"))
-    assert told["headline"].startswith("ppo promises most")
+    assert told["headline"].startswith("ppo comes first, but cannot be told from linucb")
     assert "How sure" in told["points"]
     assert {key: told[key] for key in evaluation} == evaluation
 
@@ -159,7 +159,7 @@ def test_markdown_is_narrow_complete_and_harmless(evaluation: dict[str, Any]) ->
     assert "<" not in re.sub(r"\\<", "", text)
     unwrapped = " ".join(text.split())
     for words in (
-        "ppo promises most",
+        "ppo comes first, but cannot be told from linucb",
         "## How sure",
         "3,000 more sessions would tell ppo from linucb.",
         "| ppo | 2.34 (dr), ",

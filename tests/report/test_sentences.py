@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from recsim.report.cautions import warnings_by_subject
 from recsim.report.offline_sentences import log_alone
 from recsim.report.read import Run, read_run
 from recsim.report.sentences import headline, how_sure, points, room, tipping_weights, trades
-from recsim.report.warnings import warnings_by_subject
 
 LENGTH = {"mean": 5.0, "se": 0.1, "low": 4.8, "high": 5.2}
 
