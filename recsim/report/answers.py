@@ -156,10 +156,18 @@ def sessions(found: Offline) -> str:
         closest, rivals = closest_of(leads), tied(leads)
         gain = _more(found, closest, leads, than=rivals != [closest.against])
         cannot = f" and cannot be told from {listed(rivals, 'or')}" if rivals else ""
-        return f"By {leads[0].estimator}, {leads[0].policy} comes first{cannot}: {gain}."
+        return f"By {leads[0].estimator}, {leads[0].policy} comes first{cannot}: {gain}.{_left_behind(found, leads)}"
     spoken = [found.speaker(name, estimand="session") for name in usable]
     told = [f"{e.policy} {_value(e)} (by {e.estimator}, {e.verdict})" for e in spoken if e is not None]
     return f"Worth of a whole session: {listed(told)}. No two of them are compared."
+
+
+def _left_behind(found: Offline, leads: list[Lead]) -> str:
+    """Warns where the policy of the best slate is not among those whose sessions are compared."""
+    compared = {leads[0].policy, *(lead.against for lead in leads)}
+    if found.first in compared or not found.first:
+        return ""
+    return f" {found.first} is not among those compared: the log has no usable estimate of its sessions."
 
 
 def silent(found: Offline, estimand: Estimand) -> str:

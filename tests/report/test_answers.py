@@ -219,6 +219,14 @@ def test_whole_sessions(estimates: list[dict[str, Any]], leads: list[dict[str, A
     assert point(found, "Whole sessions") == words
 
 
+def test_the_best_slate_may_be_missing_among_sessions() -> None:
+    others = [lead("old", "odd", 2.0, "pdis")]
+    found = offline(NEW, OLD, *SESSIONS, differences=[lead("new", "old", 1.0)], session_differences=others)
+    assert point(found, "Whole sessions").endswith(
+        "new is not among those compared: the log has no usable estimate of its sessions."
+    )
+
+
 def test_policies_without_a_usable_estimate_are_named_with_their_reason() -> None:
     found = offline(NEW, estimate("far", 9.0, "do not use"), estimate("odd", None, "do not use"))
     assert point(found, "What the log cannot tell") == (
