@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from recsim.ope.estimators import PREFERRED, PREFERRED_SESSION
+from recsim.ope import PREFERRED, PREFERRED_SESSION
 from recsim.report.coverage import Coverage
 from recsim.report.examples import Example
 from recsim.report.measured import (
