@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recsim.report.answers import Point, power_words
+from recsim.report.answers import Point, power_words, sessions
 from recsim.report.format import compact, decimals, listed, number, percent, signed, telling
 from recsim.report.leads import paired, tipping_words
 from recsim.report.measured import REWARD, Difference
@@ -38,11 +38,21 @@ def points(run: Run) -> list[Point]:
     found = [
         Point("How sure", how_sure(run)),
         Point("Would the log alone have told", " ".join([log_alone(run), *log_power(run)])),
+        Point("And of whole sessions", sessions_by_log(run)),
         Point("What it trades", trades(run)),
         Point("What would change the answer", tipping_weights(run)),
         Point("Beside the oracle", room(run)),
     ]
     return [point for point in found if point.text]
+
+
+def sessions_by_log(run: Run) -> str:
+    """What the log alone says of whole sessions, and whether that is so; "" where it was not asked."""
+    said, leads = sessions(run.offline), run.offline.leads("session")
+    if not leads:
+        return said
+    best = run.shippable[0].name
+    return f"{said} {'So it is in truth.' if leads[0].policy == best else f'In truth {best} leads.'}"
 
 
 def log_power(run: Run) -> list[str]:

@@ -228,6 +228,20 @@ def test_best_slate_that_is_not_the_best_session(build: Callable[..., Run]) -> N
     assert "even a perfect offline estimate would name old" in text
 
 
+@pytest.mark.parametrize(
+    ("first", "other", "so"), [("new", "old", "So it is in truth."), ("old", "new", "In truth new leads.")]
+)
+def test_the_log_is_asked_of_whole_sessions_too(build: Callable[..., Run], first: str, other: str, so: str) -> None:
+    offline = [estimate(name, 30.0, estimator="session-dr", estimand="session") for name in ("new", "old")]
+    leads = [lead(first, other, 1.0) | {"estimator": "session-dr"}]
+    run = build([OLD, NEW], offline=offline, session_differences=leads)
+    found = {point.title: point.text for point in points(run)}
+    assert found["And of whole sessions"] == (
+        f"By session-dr, {first} comes first: 1.0 more than {other} (paired 90% interval 0.5 to 1.5). {so}"
+    )
+    assert "And of whole sessions" not in [point.title for point in points(build([OLD, NEW]))]
+
+
 def test_warnings_stand_under_their_policy(build: Callable[..., Run]) -> None:
     warnings = ["new, whole slates: it is far: off.", "new, whole slates: one more.", "note: of no policy."]
     assert warnings_by_subject(["old", "new"], warnings) == {

@@ -42,6 +42,24 @@ def test_session_and_slate_stand_side_by_side(run: Run) -> None:
     assert (cells["Verdict"].text, cells["Verdict"].mark) == ("● trust", "trust")
 
 
+def test_what_the_log_says_of_sessions_stands_beside_their_truth(make_run: MakeRun, metrics: dict[str, Any]) -> None:
+    session = {
+        **metrics["offline"][-1],
+        "estimand": "session",
+        "estimator": "pdis",
+        "value": 27.3,
+        "verdict": "caution",
+    }
+    run = read_run(make_run(metrics=metrics | {"offline": [*metrics["offline"], session | {"policy": "ppo"}]}))
+    table = tables.policies(run)
+    titles = [column.title for column in table.columns]
+    assert sum(width for _, width in table.groups) == len(titles)
+    cells = {cells[0].text: cells[titles.index("Return by the log") :] for cells, _ in table.rows}
+    assert [cell.text for cell in cells["ppo"]][:2] == ["27.3 (pdis)", "▲ caution"]
+    assert [cell.text for cell in cells["linucb"]][:2] == ["—", "—"]
+    assert cells["ppo"][-2].text == "2.34 (dr)"  # who speaks for slates is not who speaks for sessions
+
+
 def test_oracle_is_not_judged_from_the_log(run: Run) -> None:
     oracle = tables.policies(run).rows[0][0]
     assert [cell.text for cell in oracle[-3:]] == ["—", "—", "—"]
