@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from recsim.report.format import capitalised
+
 
 def warnings_by_subject(names: Sequence[str], sentences: Iterable[str]) -> dict[str, list[str]]:
     """Warnings under the policy that they are about; those about none stand under "the run"."""
@@ -11,7 +13,7 @@ def warnings_by_subject(names: Sequence[str], sentences: Iterable[str]) -> dict[
     for sentence in sentences:
         subject, colon, rest = sentence.partition(": ")
         if colon and subject.startswith(tuple(names)):
-            found.setdefault(subject, []).append(rest[:1].upper() + rest[1:])
+            found.setdefault(subject, []).append(capitalised(rest))
         else:
             found.setdefault("the run", []).append(sentence)
     return found

@@ -112,6 +112,15 @@ def percent(share: float | None, places: int = 1) -> str:
     return UNDEFINED if share is None else f"{number(100 * share, places)}%"
 
 
+def capitalised(sentence: str) -> str:
+    """A sentence that began after a colon, as it stands on its own.
+
+    >>> capitalised("the log is short."), capitalised("")
+    ('The log is short.', '')
+    """
+    return sentence[:1].upper() + sentence[1:]
+
+
 def listed(words: Iterable[str], last: str = "and") -> str:
     """Words as a list in a sentence.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
+from recsim.report.format import capitalised
 from recsim.report.measured import Finite, Measured, Result
 
 
@@ -54,7 +55,7 @@ class Power(Result):
     @property
     def words(self) -> str:
         """The sentence as it stands on its own."""
-        return self.sentence[:1].upper() + self.sentence[1:]
+        return capitalised(self.sentence)
 
 
 class Guaranteed(Result):
@@ -73,14 +74,19 @@ class CalibrationBin(Result):
 
     predicted: Finite
     observed: Finite
-    count: int
+    count: Annotated[int, Field(validation_alias=AliasChoices("count", "n"))]
 
 
 class Calibration(Result):
-    """Whether estimated propensities are those that were in force."""
+    """Whether estimated propensities are those that were in force, in numbers and in sentences."""
 
     bins: tuple[CalibrationBin, ...] = ()
-    sentence: str = ""
+    sentences: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The sentences as they stand on their own."""
+        return " ".join(capitalised(sentence) for sentence in self.sentences)
 
 
 class Source(Result):

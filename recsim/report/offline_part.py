@@ -165,7 +165,7 @@ def _truth(found: Offline, estimand: Estimand) -> list[Drawing]:
 def _calibration(found: Offline) -> list[Drawing]:
     assert found.calibration is not None
     figure = truth_figures.calibration(found.calibration)
-    return drawn("calibration", "Estimated propensities and what happened", figure, found.calibration.sentence)
+    return drawn("calibration", "Estimated propensities and what happened", figure, found.calibration.words)
 
 
 def _coverage(found: Coverage) -> list[Drawing]:

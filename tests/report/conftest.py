@@ -203,8 +203,8 @@ def evaluation(metrics: dict[str, Any]) -> dict[str, Any]:
         "guaranteed": [bound | {"method": "maurer-pontil"}],
         "region": [bound | {"method": "ellipsoid", "objective": name} for name in OBJECTIVES],
         "calibration": {
-            "bins": [{"predicted": p, "observed": 0.9 * p, "count": 100} for p in (0.1, 0.4)],
-            "sentence": "The propensities are estimates, too high by a tenth.",
+            "bins": [{"predicted": p, "observed": 0.9 * p, "n": 100} for p in (0.1, 0.4)],
+            "sentences": ["the propensities are estimates, too high by a tenth."],
         },
         "assessment": [
             {"estimand": "slate", "estimator": "dr", "spearman": 0.9, "regret@1": None, "note": "no policy is unsafe."}

@@ -174,13 +174,24 @@ def test_what_is_taken_for_granted(estimator: str, words: str) -> None:
     assert "into which the policy in production led its users" in text
 
 
+def test_an_answer_about_some_policies_says_so() -> None:
+    far = [estimate(name, 9.0, "do not use") for name in ("far", "odd")]
+    found = offline(NEW, OLD, *far, differences=[lead("new", "old", 1.0)])
+    assert headline(found).startswith("Of the 2 policies that this log can compare, new promises most: 3.0 a slate")
+    assert point(found, "What would change the answer") == (
+        "A log that shows more of what far or odd would show could put another policy first."
+    )
+
+
 def test_what_every_estimator_takes_for_granted_is_known() -> None:
     assert [name for name in ESTIMATORS if not assumed(name)] == []
 
 
 def test_estimated_propensities_are_told() -> None:
-    text = point(offline(NEW, calibration={"sentence": "They are estimates."}), "What it takes for granted")
-    assert "They are estimates." in text
+    text = point(
+        offline(NEW, calibration={"sentences": ["they are estimates.", "and so on."]}), "What it takes for granted"
+    )
+    assert "They are estimates. And so on." in text
     assert "taken to be those" not in text
 
 

@@ -148,7 +148,7 @@ def test_slates_of_the_log_are_shown_with_pictures(
 
 def test_json_holds_the_numbers_and_the_answer(evaluation: dict[str, Any]) -> None:
     told = json.loads(render_evaluation(evaluation, form="json"))
-    assert told["headline"].startswith("ppo comes first, but cannot be told from linucb")
+    assert told["headline"].startswith("Of the 3 policies that this log can compare, ppo comes first")
     assert "How sure" in told["points"]
     assert {key: told[key] for key in evaluation} == evaluation
 
