@@ -217,14 +217,14 @@ def evaluate(
     how = Judging(policies, estimators, logging, run, workers, ray)
     with console_display(stderr()) as display:
         evaluation = judge(settings, log, how, n_threads=threads, display=display)
-    found = document(evaluation, log, settings)
+    found, catalog = document(evaluation, log, settings)
     if form in ("markdown", "json") and report is None:
         typer.echo(render_evaluation(found, form=form))
     else:
         tables.print_evaluation(evaluation)
     with input_errors():
         if report is not None:
-            typer.echo(f"Report: {write_evaluation(found, report, form=form or 'html')}")
+            typer.echo(f"Report: {write_evaluation(found, report, form=form or 'html', catalog=catalog)}")
         if json is not None:
             write_json(json, found)
 

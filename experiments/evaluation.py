@@ -19,6 +19,7 @@ from recsim.files import write_json, write_table
 from recsim.logs import Log, read_log
 from recsim.ope import Evaluation, Resamples, bootstrap, clusters_of, dm, evaluate
 from recsim.policy import Policy
+from recsim.report.examples import shown_item
 from recsim.rollout import Sessions, rollout, visits
 from recsim.streams import sub_seed
 from recsim.truth import value_on_log
@@ -26,7 +27,7 @@ from recsim.truth import value_on_log
 SESSIONS, EXPOSURE = "results/sessions.parquet", "results/exposure.parquet"
 SLATE_TRUTH, OFFLINE, EXAMPLES = "results/slate_truth.json", "results/offline.json", "examples.json"
 PRODUCTION_LOG = "logs/production.parquet"
-EXAMPLE_USERS, EXAMPLE_EVERY = 3, 5
+EXAMPLE_USERS, EXAMPLE_SLATES = 2, 6
 OFFLINE_TICKS = 100
 
 
@@ -110,7 +111,7 @@ def off_policy(
 
 
 def show_examples(world: World, run: Path, into: Path, progress: Advance) -> None:
-    """Slates that a few users of the evaluation were shown, at every fifth step of their sessions."""
+    """The first slates of the sessions of a few users of the evaluation."""
     simulator = world.simulator("evaluation")
     users = np.arange(min(EXAMPLE_USERS, world.config.evaluation.n_users))
     found = []
@@ -124,28 +125,20 @@ def _examples(world: World, policy: Policy, simulator: Any, users: NDArray[np.in
     rows = []
     for visit in visits(simulator, policy, users):
         response, moment = visit.step.response, visit.streams
-        for row in np.flatnonzero((moment.step % EXAMPLE_EVERY == 0) & (moment.session == 0)):
+        for row in np.flatnonzero((moment.step < EXAMPLE_SLATES) & (moment.session == 0)):
             examined = None if response.examined is None else response.examined[row].tolist()
             rows.append(
                 {
                     "policy": policy.name,
                     "user": int(users[visit.row[row]]),
                     "step": int(moment.step[row]),
-                    "items": [_item(world, int(item)) for item in visit.step.slate[row]],
+                    "items": [shown_item(world.catalog, int(item)) for item in visit.step.slate[row]],
                     "examined": examined,
                     "click": response.click[row].tolist(),
                     "conversion": response.conversion[row].tolist(),
                 }
             )
     yield from sorted(rows, key=lambda example: (example["user"], example["step"]))
-
-
-def _item(world: World, item: int) -> dict[str, Any]:
-    if item < 0:
-        return {"item": -1}
-    row = world.catalog.table.iloc[item]
-    told = {name: str(row[name]) for name in ("item_id", "title", "category")}
-    return {"item": item, **told, "price": float(row["price"])}
 
 
 def session_table(policy: str, sessions: Sessions, objectives: tuple[str, ...]) -> pd.DataFrame:

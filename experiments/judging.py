@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from recsim.catalog import Catalog
 from recsim.experiments.choice import chosen_policy, judged_policies
 from recsim.experiments.config import PolicyConfig, RunConfig
 from recsim.experiments.errors import UserError, input_errors
@@ -15,13 +16,14 @@ from recsim.experiments.evaluation import OFFLINE_TICKS, off_policy
 from recsim.experiments.policies import build, model_file
 from recsim.experiments.progress import Advance, Display
 from recsim.experiments.threads import threads
-from recsim.experiments.world import World
+from recsim.experiments.world import World, catalog_of
 from recsim.logs import Log, LogInfo, read_log
 from recsim.logs_parquet import info_of
 from recsim.ope import Evaluation
 from recsim.ope.folders.folder import evaluate_folder
 from recsim.ope.folders.parts import open_part, parts_of
 from recsim.policy import Policy
+from recsim.report.examples import logged_examples
 from recsim.simulator import Simulator
 from recsim.streams import sub_seed
 
@@ -83,11 +85,15 @@ def judge(config: RunConfig, path: Path, how: Judging, *, n_threads: int, displa
             return off_policy(world, log, policies, progress, estimators=wanted, logging=logging)
 
 
-def document(evaluation: Evaluation, path: Path, config: RunConfig) -> dict[str, Any]:
-    """What the report of an evaluation is made of."""
+def document(evaluation: Evaluation, path: Path, config: RunConfig) -> tuple[dict[str, Any], Catalog]:
+    """What the report of an evaluation is made of, with slates of the log where it is one file, and their catalogue."""
+    catalog = catalog_of(config.catalog)
     with input_errors():
         info = info_of(open_part(parts_of(path)[0]).schema_arrow, path)
-    return {**evaluation.to_dict(), "source": {"log": path.name, "policy": info.policy, "config": config.name}}
+        found = {**evaluation.to_dict(), "source": {"log": path.name, "policy": info.policy}}
+        if path.is_file():
+            found["examples"] = logged_examples(read_log(path), catalog)
+    return found, catalog
 
 
 def _folder(

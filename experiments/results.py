@@ -69,7 +69,7 @@ def gather(world: World, run: Path) -> dict[str, Any]:
             {**estimate, "truth": _truth(estimate, slate_truth, policies)} for estimate in offline["estimates"]
         ],
         "offline_differences": offline["differences"],
-        "power": offline["power"],
+        **{key: offline[key] for key in ("session_differences", "power", "guaranteed", "region", "in_force")},
         "assessment": list(_assessment(offline["estimates"], policies, slate_truth, log)),
         "overlap": offline["overlap"],
         "left_out": offline["left_out"],

@@ -165,9 +165,9 @@ def sentence(found: Power, policy: str, against: str) -> str:
     """How many more sessions would tell `policy` from `against`, for somebody who knows no statistics.
 
     >>> sentence(Power(0.1, 2.3, 1_000, 0.95, 0.8), "A", "B")
-    'about 3,200 more sessions (now 1,000) would tell A from B with 80 % probability, if they really differ by 0.1.'
+    'about 3,200 more sessions (now 1,000) would tell A from B with 80% probability, if they really differ by 0.1.'
     """
-    share = f"{100 * found.power:.3g} % probability"
+    share = f"{found.power:.0%} probability"
     if found.spread == 0 and found.difference == 0:
         return f"{policy} and {against} earn the same in every session of the log, which cannot tell them apart."
     if found.difference == 0:
@@ -193,9 +193,9 @@ def ab_sentence(sessions: float, policy: str, against: str, power: float = 0.8) 
     """How many sessions an A/B test needs, from `sessions_per_arm`.
 
     >>> ab_sentence(1570.0, "A", "B")
-    'an A/B test tells A from B with 80 % probability once each has served about 1,600 sessions.'
+    'an A/B test tells A from B with 80% probability once each has served about 1,600 sessions.'
     """
-    share = f"{100 * power:.3g} % probability"
+    share = f"{power:.0%} probability"
     if math.isinf(sessions):
         return f"{policy} and {against} do not differ, which no A/B test can show."
     many = f"about {_rounded_up(sessions):,} sessions"

@@ -166,9 +166,9 @@ def test_examples_are_the_same_users_at_the_same_steps(small_run: Path) -> None:
     examples = json.loads((small_run / "examples.json").read_text())
     starts = {(e["policy"], e["user"]) for e in examples if e["step"] == 0}
     policies = ("uniform", "popularity", "static fusion", "linucb", "myopic oracle")
-    assert starts == {(policy, user) for policy in policies for user in (0, 1, 2)}
+    assert starts == {(policy, user) for policy in policies for user in (0, 1)}
     for example in examples:
-        assert example["step"] % 5 == 0
+        assert example["step"] < 6
         assert [len(example[part]) for part in ("items", "examined", "click", "conversion")] == [3, 3, 3, 3]
         assert set(example["items"][0]) == {"item", "item_id", "title", "category", "price"}
     popular = [[item["item"] for item in e["items"]] for e in examples if e["policy"] == "popularity"]

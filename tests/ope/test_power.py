@@ -123,14 +123,14 @@ def test_a_verdict_against_a_policy_raises_doubt() -> None:
 
 def test_sentences() -> None:
     assert sentence(FOUND, "A", "B") == (
-        "about 2,200 more sessions (now 1,000) would tell A from B with 80 % probability, if they really differ by 0.1."
+        "about 2,200 more sessions (now 1,000) would tell A from B with 80% probability, if they really differ by 0.1."
     )
     assert sentence(replace(FOUND, n_sessions=4_000), "A", "B") == (
-        "the 4,000 sessions suffice to tell A from B with 80 % probability, if they really differ by 0.1."
+        "the 4,000 sessions suffice to tell A from B with 80% probability, if they really differ by 0.1."
     )
     assert sentence(replace(FOUND, difference=0.0), "A", "B") == (
         "A and B do not differ, which no number of sessions can show; the 1,000 sessions would show a difference of "
-        "0.18 with 80 % probability."
+        "0.18 with 80% probability."
     )
     assert sentence(replace(FOUND, difference=0.0, spread=0.0), "A", "B") == (
         "A and B earn the same in every session of the log, which cannot tell them apart."
