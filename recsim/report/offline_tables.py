@@ -44,7 +44,7 @@ def judged(found: Offline) -> Table | None:
             cells += _spoken(found, name, one, truths[one])
         rows.append((tuple(cells), name == best))
     level = percent(found.level, 0)
-    caption = f"What the log says of each policy, with {level} intervals; the estimator stands in parentheses."
+    caption = f"What the log says of each policy, with {level} intervals."
     return Table(caption, tuple(columns), tuple(rows), tuple(groups))
 
 
@@ -177,7 +177,7 @@ def _spoken(found: Offline, name: str, estimand: Estimand, truth: bool) -> list[
     spoken = found.speaker(name, estimand=estimand)
     if spoken is None:
         return [Cell("—", "no estimate")] + [Cell("—")] * (truth + bool(leads) + 1)
-    cells = [spoken_cell(spoken, places), verdict_cell(spoken)]
+    cells = [spoken_cell(spoken, places), verdict_cell(spoken, named=True)]
     cells += [Cell(number(spoken.truth, places), order=spoken.truth)] if truth else []
     if leads:
         lead = leads.get(name)

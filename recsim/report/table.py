@@ -53,15 +53,15 @@ class Table:
     groups: tuple[tuple[str, int], ...] = ()
 
 
-def verdict_cell(estimate: Estimate) -> Cell:
-    """The verdict on an estimate, with its sign."""
-    mark = estimate.verdict.replace(" ", "-")
-    return Cell(f"{SIGN[estimate.verdict]} {estimate.verdict}", order=estimate.verdict, mark=mark)
+def verdict_cell(estimate: Estimate, *, named: bool = False) -> Cell:
+    """The verdict on an estimate, with its sign; `named` where the row does not tell the estimator."""
+    mark, by = estimate.verdict.replace(" ", "-"), f"by {estimate.estimator}" if named else ""
+    return Cell(f"{SIGN[estimate.verdict]} {estimate.verdict}", by, order=estimate.verdict, mark=mark)
 
 
 def spoken_cell(spoken: Estimate, places: int) -> Cell:
-    """The estimate that speaks for a policy, with its estimator and its interval."""
+    """The estimate that speaks for a policy, with its interval."""
     huge = any(abs(end or 0.0) >= HUGE for end in (spoken.value, spoken.low, spoken.high))
     shown = compact(spoken.value) if huge else number(spoken.value, places)
     note = f"{compact(spoken.low)} to {compact(spoken.high)}" if huge else ends(spoken, places)
-    return Cell(f"{shown} ({spoken.estimator})", note, spoken.value)
+    return Cell(shown, note, spoken.value)

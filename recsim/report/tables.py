@@ -116,13 +116,13 @@ def _offline(run: Run, policy: PolicyResult, places: int) -> list[Cell]:
     truth = Cell("—") if value is None else _interval(value, places)
     spoken = run.offline.speaker(policy.name)
     if spoken is None:
-        return [truth, Cell("—", "not judged from the log" if policy.is_oracle else ""), Cell("—")]
-    return [truth, spoken_cell(spoken, places), verdict_cell(spoken)]
+        return [truth, Cell("—"), Cell("—")]
+    return [truth, spoken_cell(spoken, places), verdict_cell(spoken, named=True)]
 
 
 def _session_offline(run: Run, policy: PolicyResult, places: int) -> list[Cell]:
     spoken = run.offline.speaker(policy.name, estimand="session")
-    return [Cell("—"), Cell("—")] if spoken is None else [spoken_cell(spoken, places), verdict_cell(spoken)]
+    return [Cell("—"), Cell("—")] if spoken is None else [spoken_cell(spoken, places), verdict_cell(spoken, named=True)]
 
 
 def _interval(interval: Interval, places: int) -> Cell:

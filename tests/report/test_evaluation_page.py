@@ -162,7 +162,7 @@ def test_markdown_is_narrow_complete_and_harmless(evaluation: dict[str, Any]) ->
         "ppo comes first, but cannot be told from linucb",
         "## How sure",
         "3,000 more sessions would tell ppo from linucb.",
-        "| ppo | 2.34 (dr), ",
+        "| ppo | 2.34, ",
         "● trust",
         "cascade-dr: needs items drawn",
     ):

@@ -27,7 +27,7 @@ def test_judged_puts_both_questions_side_by_side(found: Offline) -> None:
     assert table is not None
     assert table.groups == (("", 1), ("One slate", 4), ("A whole session", 4))
     assert [column.title for column in table.columns][1:5] == ["Estimate", "Verdict", "True value", "Behind the first"]
-    assert rows["ppo"][1:5] == ["2.34 (dr)", "● trust", "2.40", "—"]
+    assert rows["ppo"][1:5] == ["2.34", "● trust", "2.40", "—"]
     assert rows["static fusion"][4] == "−0.20"
     assert rows["linucb"][8] == "−0.5"
     assert rows["popularity"][5] == "—"
