@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from recsim.ope.checks import refuse_lengths, reward_array
+from recsim.ope.folds import session_folds
 from recsim.ope.terms import sum_by
 
 Floats = NDArray[np.float64]
@@ -84,14 +85,12 @@ def choose_behaviour(
     Raises:
         ValueError: if shapes differ, a number is not finite, or there are fewer clusters than folds.
     """
-    from sklearn.model_selection import GroupKFold
-
     values = reward_array(reward)
-    weights, seen, codes = _checked(values, candidates, context, cluster, n_folds)
+    weights, seen, codes = _checked(values, candidates, context, cluster)
     scale = np.einsum("nk,nko->no", weights[-1], values).std(axis=0)
     values = values / np.where(scale > 0, scale, 1.0)
     choice = np.empty(len(values), np.int64)
-    for train, score in GroupKFold(n_folds).split(seen, groups=codes):
+    for train, score in session_folds(codes, n_folds):
         tree = _Tree(values[train], weights[:, train], seen[train], codes[train], least)
         tree.choose(np.arange(len(train)), seen[score], score, choice, depth)
     return choice
@@ -161,7 +160,7 @@ def _variance(values: Floats, cluster: Integers) -> Floats:
 
 
 def _checked(
-    reward: Floats, candidates: ArrayLike, context: ArrayLike, cluster: ArrayLike, n_folds: int
+    reward: Floats, candidates: ArrayLike, context: ArrayLike, cluster: ArrayLike
 ) -> tuple[Floats, Floats, Integers]:
     weights, seen, codes = np.asarray(candidates, np.float64), np.asarray(context, np.float64), np.asarray(cluster)
     if weights.ndim != 3 or len(weights) < 2:
@@ -178,10 +177,4 @@ def _checked(
         if not np.isfinite(values).all():
             place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
             raise ValueError(f"{name} hold {values[place]} at {place}; every number must be finite.")
-    n_clusters = len(np.unique(codes))
-    if not 2 <= n_folds <= n_clusters:
-        raise ValueError(
-            f"n_folds is {n_folds} and there are {n_clusters} clusters; at least 2 folds and no more than clusters are "
-            "needed. Collect more sessions or ask for fewer folds."
-        )
     return weights, seen, codes

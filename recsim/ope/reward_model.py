@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from recsim.ope.folds import session_folds
 from recsim.streams import Streams, sub_seed
 
 if TYPE_CHECKING:
@@ -105,18 +106,10 @@ def cross_fit(
     Raises:
         ValueError: if there are fewer sessions than folds, or the features are not of the promised shape or not finite.
     """
-    from sklearn.model_selection import GroupKFold
-
-    n_sessions = len(np.unique(cluster))
-    if not 2 <= n_folds <= n_sessions:
-        raise ValueError(
-            f"n_folds is {n_folds} and the log has {n_sessions} session(s); a reward model needs at least 2 folds and "
-            "no more folds than sessions. Collect more sessions or ask for fewer folds."
-        )
     order = np.arange(len(slate)) if order is None else order
     fold = np.empty(len(slate), np.int64)
     heads: list[list[Head]] = []
-    for number, (train, score) in enumerate(GroupKFold(n_folds).split(order, groups=cluster[order])):
+    for number, (train, score) in enumerate(session_folds(cluster[order], n_folds)):
         fold[order[score]] = number
         rows = order[_sample(train, slate.shape[1], seed, number)]
         heads.append(_fit(observation, slate, reward, rows, features))

@@ -157,7 +157,7 @@ def test_errors_name_what_is_wrong(world):
         ValueError, match=r"context has shape \(39, 3\) and cluster \(40,\); \(n, d\) and \(n,\) with the 40"
     ):
         choose_behaviour(reward, candidates, seen[1:], cluster)
-    with pytest.raises(ValueError, match="n_folds is 30 and there are 20 clusters; at least 2 folds"):
+    with pytest.raises(ValueError, match="n_folds is 30 and the log has 20 session"):
         choose_behaviour(reward, candidates, seen, cluster, n_folds=30)
     broken = candidates.copy()
     broken[1, 2, 3] = np.nan
