@@ -18,6 +18,7 @@ from recsim.ope.tables.columns import context_array, label_column, one_hot, prob
 from recsim.ope.tables.named_columns import Named, groups_of, objectives_of
 from recsim.ope.tables.propensities import Propensities, classified, frequencies
 from recsim.ope.tables.targets import Policies, targets_of
+from recsim.streams import sub_seed
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -43,7 +44,7 @@ def singles_of(
     if named.joint:
         raise ValueError("columns names `joint`, which is of slates, but no `slate`; name `propensity` instead.")
     objectives, factors, reward = objectives_of(table, named, weights)
-    rows = _Rows.of(table, named, reward)
+    rows = _Rows.of(table, named, reward, seed)
     targets = targets_of(policy, table, *((rows.action, rows.actions) if rows.actions else (None, None)))
     order = rows.order
     reward, rows = reward[order], rows.sorted()
@@ -89,7 +90,8 @@ class _Rows:
         position: (n,) int64 numbers of the positions.
         cluster: (n,) int64 sessions.
         by_context: whether propensities may be estimated from context.
-        order: (n,) int64, the table's rows sorted by session, time and content.
+        order: (n,) int64, the table's rows sorted by session, time and content; without sessions by time alone, and
+            of one time at random: what bets on each row by those before it must not be told rewards by their order.
     """
 
     context: NDArray[np.float32]
@@ -102,7 +104,7 @@ class _Rows:
     order: Integers
 
     @classmethod
-    def of(cls, table: pd.DataFrame, named: Named, reward: Floats) -> _Rows:
+    def of(cls, table: pd.DataFrame, named: Named, reward: Floats, seed: int) -> _Rows:
         n = len(table)
         logged = None
         if named.propensity:
@@ -122,6 +124,9 @@ class _Rows:
         cluster = groups_of(table, named.session, "session")[0] if named.session else None
         order = np.lexsort(keys if cluster is None else [*keys, cluster])
         if cluster is None:
+            generator = np.random.Generator(np.random.Philox(sub_seed(seed, "order of rows")))
+            order = order[generator.permutation(n)]
+            order = order[np.argsort(time[order], kind="stable")]
             cluster = np.empty(n, np.int64)
             cluster[order] = np.arange(n)
         return cls(context, logged, action, actions, position, cluster, bool(named.context), order)

@@ -1,6 +1,7 @@
 """Off-policy evaluation of anybody's table: single actions, one row a decision, or slates, one row a position.
 
-Rows are sorted by session, time and content before anything is computed, so that their order changes nothing.
+Rows are sorted by session, time and content before anything is computed, so that their order changes nothing; where no
+session is named, rows of one time are then shuffled by the seed.
 """
 
 from __future__ import annotations
