@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from recsim.ope.action_checks import action_logged_array, action_target_array, code_array, refuse_rows
+from recsim.ope.action_weights import importance_weight
 from recsim.ope.bandit import ips
 from recsim.ope.checks import numeric
 from recsim.ope.terms import Terms, mean_terms, sum_by
@@ -23,6 +24,25 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 EQUAL = 1e-9  # contributions of a logger that differ by less, as a share of the largest, are one number
+
+
+class UnknownPrecisionError(ValueError):
+    """A logger's rows all contribute the same, so that nothing is known of their variance.
+
+    Attributes:
+        logger: its number.
+        count: of its rows.
+        objective: to which they do.
+        value: what they contribute.
+    """
+
+    def __init__(self, logger: int, count: int, objective: int, value: float) -> None:
+        """Say so."""
+        self.logger, self.count, self.objective, self.value = logger, count, objective, value
+        super().__init__(
+            f"logger {logger} has {count:,} row(s), which all contribute {value:g} to objective {objective}, so its "
+            "precision is unknown. Use balanced_log_prob, or leave it out."
+        )
 
 
 def balanced(reward: ArrayLike, target: ArrayLike, log_prob_by: ArrayLike, logger: ArrayLike) -> Terms:
@@ -52,6 +72,20 @@ def weighted(reward: ArrayLike, target: ArrayLike, log_prob_by: ArrayLike, logge
     1.6
     """
     return by_precision(ips(reward, target, own_log_prob(log_prob_by, logger)), logger)
+
+
+def weighted_weight(reward: ArrayLike, target: ArrayLike, log_prob_by: ArrayLike, logger: ArrayLike) -> Floats:
+    """(n, o) what `weighted` multiplies rewards with: importance weights times the logger's precision, of mean 1.
+
+    >>> target, own = np.zeros(4), np.log([[0.5, 0.9], [0.5, 0.9], [0.9, 0.5], [0.9, 0.5]])
+    >>> weight = weighted_weight([0, 1, 1, 3], target, own, [0, 0, 1, 1])  # as above: 2 * 1.6 and 2 * 0.4
+    >>> weight[:, 0].round(9).tolist()
+    [3.2, 3.2, 0.8, 0.8]
+    """
+    own = own_log_prob(log_prob_by, logger)
+    *_, scale = _precision(ips(reward, target, own), logger)
+    found: Floats = scale * importance_weight(target, own)[:, None]
+    return found
 
 
 def balanced_log_prob(log_prob_by: ArrayLike, logger: ArrayLike) -> Floats:
@@ -98,6 +132,12 @@ def by_precision(terms: Terms, logger: ArrayLike) -> Terms:
         ValueError: if `terms` are no plain average, or a logger has one row only or contributes one number only, whose
             variance says nothing.
     """
+    contribution, value, mean, scale = _precision(terms, logger)
+    return mean_terms(value + scale * (contribution - mean))
+
+
+def _precision(terms: Terms, logger: ArrayLike) -> tuple[Floats, Floats, Floats, Floats]:
+    """What rows contribute (n, o), the average (o,), and of each row's logger its mean and its rows' scale, (n, o)."""
     if terms.denominator.shape[1] != 1 or (terms.denominator != 1).any():
         raise ValueError(
             "the terms are of a ratio; only plain averages such as ips or dr can be weighted by precision."
@@ -111,8 +151,7 @@ def by_precision(terms: Terms, logger: ArrayLike) -> Terms:
     precision = np.divide(count[:, None], variance, out=np.zeros_like(variance), where=present[:, None])  # (l, o)
     share = precision / precision.sum(axis=0)
     scale = np.divide(len(codes) * share, count[:, None], out=np.zeros_like(share), where=present[:, None])
-    value = (share * mean).sum(axis=0)
-    return mean_terms(value + scale[codes] * (contribution - mean[codes]))
+    return contribution, (share * mean).sum(axis=0), mean[codes], scale[codes]
 
 
 def _by_logger(contribution: Floats, codes: Integers, n_loggers: int) -> tuple[Floats, Floats, Integers]:
@@ -124,10 +163,8 @@ def _by_logger(contribution: Floats, codes: Integers, n_loggers: int) -> tuple[F
         values = contribution[codes == number]
         same = np.ptp(values, axis=0) <= EQUAL * np.abs(values).max(axis=0)
         if same.any():
-            raise ValueError(
-                f"logger {number} has {count[number]:,} row(s), which all contribute {values[0, same.argmax()]:g} to "
-                f"objective {same.argmax()}, so its precision is unknown. Use balanced_log_prob, or leave it out."
-            )
+            objective = int(same.argmax())
+            raise UnknownPrecisionError(int(number), int(count[number]), objective, float(values[0, objective]))
     return mean, squares / np.maximum(count - 1, 1)[:, None], count
 
 

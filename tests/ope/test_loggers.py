@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsim.ope.bandit import dr, importance_weight, ips, snips
-from recsim.ope.loggers import balanced, balanced_log_prob, by_precision, own_log_prob, weighted
+from recsim.ope.loggers import (
+    UnknownPrecisionError,
+    balanced,
+    balanced_log_prob,
+    by_precision,
+    own_log_prob,
+    weighted,
+    weighted_weight,
+)
 from recsim.ope.terms import Terms
 
 
@@ -51,6 +59,23 @@ def test_estimates_are_within_three_standard_errors_and_beat_naive(actions, logg
     for name in ("balanced", "weighted"):
         gain = np.square(errors["naive"]) - np.square(errors[name])  # (150, 2), paired
         assert (gain.mean(axis=0) > 3 * gain.std(axis=0, ddof=1) / np.sqrt(len(gain))).all(), name
+
+
+def test_weights_of_weighted_are_those_that_it_uses(actions, loggers):
+    reward, target, log_prob_by, logger = logs_of(actions, loggers, (300, 900), 1)
+    weight = weighted_weight(reward, target, log_prob_by, logger)
+    expected = weighted(reward, target, log_prob_by, logger).value
+    assert (weight * reward).mean(axis=0) == pytest.approx(expected, rel=1e-12)
+    error = weight.std(axis=0, ddof=1) / np.sqrt(1200)
+    assert (np.abs(weight.mean(axis=0) - 1) < 4 * error).all()
+
+
+def test_an_unknown_precision_says_whose():
+    with pytest.raises(
+        UnknownPrecisionError, match=r"logger 1 has 1 row\(s\), which all contribute 6 to objective 0"
+    ) as e:
+        by_precision(Terms(np.array([0.0, 2.0, 6.0])[:, None, None], np.ones((3, 1))), [0, 0, 1])
+    assert (e.value.logger, e.value.count, e.value.objective, e.value.value) == (1, 1, 0, 6.0)
 
 
 def test_precision_weights_by_hand():
