@@ -14,6 +14,7 @@ BY_WEIGHTS = {
     "positions that matter": "that what a position earns depends on no others than those that it is weighted by",
     "exposure": "that an item earns as often as users look at its position, whatever stands around it",
     "exposure nearby": "that an item would earn at nearby positions as often as users look at them",
+    "each row’s own logger": NOTHING,
     "groups of actions": "that what the model leaves out is the same for all actions of a group",
     "replayed rows": "that the logged actions were drawn at random",
     "whole sessions": NOTHING,

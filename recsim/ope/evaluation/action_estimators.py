@@ -7,6 +7,7 @@ reward (Su, Srinath and Krishnamurthy 2020; `recsim.ope.selection`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,16 @@ from numpy.typing import NDArray
 from recsim.ope import bandit
 from recsim.ope.embedding import mips, offcem
 from recsim.ope.embedding_weights import cluster_weight
-from recsim.ope.evaluation.case import Case
+from recsim.ope.evaluation.case import Case, Unavailable
 from recsim.ope.evaluation.estimator import Estimator
 from recsim.ope.evaluation.slate_estimators import WHOLE
 from recsim.ope.evaluation.weights import Weighting
+from recsim.ope.loggers import UnknownPrecisionError, weighted, weighted_weight
 from recsim.ope.selection import slope
 from recsim.ope.terms import Terms
 
 Floats = NDArray[np.float64]
+Made = TypeVar("Made")
 
 LIMITS = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0)
 TRIED: dict[str, Sequence[float]] = {
@@ -78,6 +81,28 @@ def _group_weight(case: Case) -> Floats:
     return cluster_weight(groups, action, *case.table)
 
 
+def _weighted(case: Case) -> Terms:
+    log_prob_by, logger, _ = case.loggers
+    return _precise(case, weighted, log_prob_by, logger)
+
+
+def _own_weight(case: Case) -> Floats:
+    """(n, 1) as the weighted sum of the objectives is weighted."""
+    log_prob_by, logger, _ = case.loggers
+    return _precise(case, weighted_weight, log_prob_by, logger)[:, -1:]
+
+
+def _precise(case: Case, make: Callable[..., Made], *by_logger: NDArray[Any]) -> Made:
+    try:
+        return make(*case.action[:2], *by_logger)
+    except UnknownPrecisionError as unknown:
+        raise Unavailable(
+            f"needs the precision of every logger, and {unknown.count:,} row(s) of {case.loggers[2][unknown.logger]!r} "
+            f"all contribute {unknown.value:g} to {case.inputs.objectives[unknown.objective]}."
+        ) from unknown
+
+
+OWN = Weighting("each row’s own logger", "slate", _own_weight)
 GROUPS = Weighting("groups of actions", "slate", lambda case: _group_weight(case)[:, None])
 
 ACTION_ESTIMATORS = (
@@ -115,6 +140,14 @@ ACTION_ESTIMATORS = (
     _tuned("switch-dr", "dr where weights are moderate, dm elsewhere", bandit.switched_weight, ("model",)),
     _tuned("dros", "dr with large weights shrunk", bandit.shrunk_weight, ("model",)),
     _tuned("subgaussian-dr", "dr with weights pulled smoothly towards 1", bandit.subgaussian_weight, ("model",)),
+    Estimator(
+        "weighted",
+        "ips of each of the policies that wrote the log by itself, averaged by their precision",
+        "slate",
+        _weighted,
+        OWN,
+        ("loggers",),
+    ),
     Estimator(
         "mips",
         "ips by groups of actions: how much likelier the policy would have taken one of the same group",

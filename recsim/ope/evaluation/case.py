@@ -29,8 +29,12 @@ NEEDS = {
     "exposure": "how often users look at each position, `examination`, and the chance of each item at each position: "
     "pass the policy that was in force as `logging`; both need a method `position_log_prob`",
     "table": "the probabilities of all actions under both policies: of a log, pass the policy that was in force as "
-    "`logging`, and both need a method `first_probability`; a table gives them where propensities are estimated",
-    "groups": "the group of every action: pass `groups`",
+    "`logging`, and both need a method `first_probability`; of a table, name the columns `propensities` or let them be "
+    "estimated, and give the policy's for all actions",
+    "groups": "the group of every action: pass `groups` (of a log), or name the column `group` (of a table) and the "
+    "probabilities of all actions under both policies",
+    "loggers": "who wrote each row, and the propensities by all who did: of a table, name the columns `logger` and "
+    "`propensity_by`",
     "fitted": "a fitted value of sessions: pass `features`",
     "dice": "what is shown in numbers: pass `features`",
     "visits": "the states of sessions in numbers, which a table does not hold",
@@ -121,6 +125,12 @@ class Case:
     def groups(self) -> tuple[Integers, Integers]:
         """The group of every action (m,), and the logged actions (n,)."""
         found: tuple[Integers, Integers] = self._made("groups")
+        return found
+
+    @cached_property
+    def loggers(self) -> tuple[Floats, Integers, tuple[Any, ...]]:
+        """(n, l) log-propensities under every policy that wrote the log, (n,) which wrote the row, (l,) their names."""
+        found: tuple[Floats, Integers, tuple[Any, ...]] = self._made("loggers")
         return found
 
     @cached_property

@@ -17,7 +17,7 @@ ESTIMATORS = {one.name: one for one in (*SLATE_ESTIMATORS, *ACTION_ESTIMATORS, *
 # cancels in them, so that they are steadier and never leave the range of the rewards. dm checks itself least.
 PREFERRED = (
     *("dr", "sndr", "dros", "switch-dr", "subgaussian-dr", "cascade-dr"),
-    *("snrips", "rips", "snips", "snsips", "clipped-ips", "subgaussian-ips", "ips", "sips", "replay"),
+    *("snrips", "rips", "snips", "snsips", "clipped-ips", "subgaussian-ips", "ips", "weighted", "sips", "replay"),
     *("aips", "offcem", "mips", "pbm-dr", "sniips", "iips", "interpol", "pbm"),
     *("pi-variates", "pi-variate", "wpi", "pi", "dm"),
 )
@@ -41,6 +41,8 @@ PREFERRED_SESSION = (
 
 SLATES = ("sips", "rips", "snsips", "snrips", "dm", "dr")
 ACTIONS = ("ips", "snips", "dm", "dr", "sndr")
+GROUPED = ("mips", "offcem")  # besides, where actions have groups
+SEVERAL = ("weighted",)  # besides, where several policies wrote the log
 SESSIONS = ("wpdis", "fqe", "session-dr")
 
 

@@ -14,7 +14,9 @@ from recsim.ope.evaluation.case import Case, Unavailable
 from recsim.ope.evaluation.inputs import Inputs
 from recsim.ope.tables.calibration import Calibration
 from recsim.ope.tables.columns import place_of
+from recsim.ope.tables.in_force import Loggers
 from recsim.ope.tables.propensities import Propensities
+from recsim.ope.tables.targets import SUM_ROUNDING
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -40,6 +42,9 @@ class Table:
             each.
         modelled: whether there is a reward model.
         propensities: the estimates, where the table has no propensities.
+        in_force: (n, m) float64, the probabilities of all actions under the policy in force, known or estimated.
+        groups: the group (m,) of every action, -1 where no row tells it, and the logged actions (n,).
+        loggers: who wrote the rows, where several policies did.
     """
 
     inputs: Inputs
@@ -51,6 +56,9 @@ class Table:
     model: dict[str, tuple[Floats, Floats]] = field(default_factory=dict)
     modelled: bool = False
     propensities: Propensities | None = None
+    in_force: Floats | None = None
+    groups: tuple[Integers, Integers] | None = None
+    loggers: Loggers | None = None
 
     @property
     def calibration(self) -> Calibration | None:
@@ -62,9 +70,13 @@ class Table:
         case = Case(self.inputs, self.targets[policy])
         if self.modelled:
             case.makers["model"] = lambda: self._model(policy)
-        estimates = self.propensities
-        if estimates is not None and policy in self.whole:
-            case.makers["table"] = lambda: (self.whole[policy], estimates.table)
+        in_force, groups, loggers = self.in_force, self.groups, self.loggers
+        if in_force is not None and policy in self.whole:
+            case.makers["table"] = lambda: _with_unknown(self.whole[policy], in_force)
+            if groups is not None:
+                case.makers["groups"] = lambda: self._groups(policy, in_force, *groups)
+        if loggers is not None:
+            case.makers["loggers"] = lambda: (loggers.log_prob_by, loggers.code, loggers.names)
         return case
 
     def sentences(self, policy: str) -> list[str]:
@@ -73,6 +85,17 @@ class Table:
         own = [f"{policy}: {unknown:.2%} of its choices are actions that were never logged."] if unknown > 0 else []
         calibration = self.calibration.sentences() if self.calibration else []
         return [*own, *self.notes, *calibration]
+
+    def _groups(self, policy: str, in_force: Floats, group: Integers, action: Integers) -> tuple[Integers, Integers]:
+        unknown = group < 0
+        theirs, ours = (float(table[:, unknown].sum(axis=1).mean()) for table in (self.whole[policy], in_force))
+        theirs += 1 - float(self.whole[policy].sum(axis=1).mean())
+        if theirs > SUM_ROUNDING or ours > SUM_ROUNDING:
+            raise Unavailable(
+                f"needs the group of every action, and no row tells that of actions that were never logged, which are "
+                f"{theirs:.2%} of the policy's choices and {ours:.2%} of those of the policy in force."
+            )
+        return np.where(unknown, int(group.max()) + 1, group), action
 
     def _model(self, policy: str) -> tuple[Floats, Floats]:
         if policy not in self.whole:
@@ -86,6 +109,15 @@ class Table:
                 "policy's choices: no model of this table knows them."
             )
         return self.model[policy]
+
+
+def _with_unknown(target: Floats, in_force: Floats) -> tuple[Floats, Floats]:
+    """Both tables, with one more column where the target chooses actions that the table does not know."""
+    rest = 1 - target.sum(axis=1, keepdims=True)
+    if (rest <= SUM_ROUNDING).all():
+        return target, in_force
+    never = np.zeros_like(rest)
+    return np.concatenate([target, np.maximum(rest, 0.0)], axis=1), np.concatenate([in_force, never], axis=1)
 
 
 def log_targets(

@@ -18,7 +18,11 @@ from recsim.ope.tables.columns import label_column, number_column, number_of_gro
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-KEYS = ("reward", "propensity", "joint", "action", "position", "slate", "session", "time", "context")
+KEYS = (
+    *("reward", "propensity", "joint", "action", "position", "slate", "session", "time", "context"),
+    *("propensities", "group", "logger", "propensity_by"),
+)
+OF_ACTIONS = ("propensities", "group", "logger", "propensity_by")  # not of slates
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,10 @@ class Named:
         session: what is independent of the rest, one or several columns.
         time: the order of rows within a session.
         context: what was known before the choice; None where no model of it is wanted.
+        propensities: by action, its probability in every row under the policy that was in force.
+        group: the group of the row's action.
+        logger: which of several policies wrote the row.
+        propensity_by: by logger, its probability of the row's action.
     """
 
     rewards: dict[str, str]
@@ -46,6 +54,10 @@ class Named:
     session: tuple[str, ...]
     time: tuple[str, ...]
     context: tuple[str, ...] | None
+    propensities: dict[Any, str]
+    group: str | None
+    logger: str | None
+    propensity_by: dict[Any, str]
 
     @classmethod
     def of(cls, columns: Mapping[str, Any]) -> Named:
@@ -59,6 +71,7 @@ class Named:
         if "reward" not in given:
             raise ValueError("columns names no `reward`; name the column with what the action earned.")
         context = given.get("context")
+        _refuse_contradictions(given)
         return cls(
             rewards=_rewards(given["reward"]),
             propensity=_one(given, "propensity"),
@@ -69,6 +82,10 @@ class Named:
             session=_several("session", given.get("session", ())),
             time=_several("time", given.get("time", ())),
             context=None if context is None else _several("context", context),
+            propensities=_by_label(given, "propensities", "action"),
+            group=_one(given, "group"),
+            logger=_one(given, "logger"),
+            propensity_by=_by_label(given, "propensity_by", "logger"),
         )
 
 
@@ -124,6 +141,35 @@ def _keys(columns: Mapping[str, Any]) -> dict[str, Any]:
     if "action" in columns and "item" in columns:
         raise ValueError("columns names both `action` and `item`, which mean the same; keep one.")
     return given
+
+
+def _refuse_contradictions(given: Mapping[str, Any]) -> None:
+    for key in OF_ACTIONS:
+        if key in given and "slate" in given:
+            raise ValueError(f"columns names `{key}`, which is of single actions, and `slate`; leave out one of them.")
+    for key in ("propensities", "group"):
+        if key in given and "action" not in given:
+            raise ValueError(f"columns names `{key}`, which is of actions, but no `action`; name it.")
+    if ("logger" in given) != ("propensity_by" in given):
+        one, other = ("logger", "propensity_by") if "logger" in given else ("propensity_by", "logger")
+        raise ValueError(
+            f"columns names `{one}` but no `{other}`; name both: who wrote each row, and by logger the column with its "
+            "probability of the logged action."
+        )
+    for key in ("propensity", "propensities"):
+        if key in given and "logger" in given:
+            raise ValueError(
+                f"columns names both `{key}` and `propensity_by`, of one policy and of several; keep one of them."
+            )
+
+
+def _by_label(given: Mapping[str, Any], key: str, what: str) -> dict[Any, str]:
+    value = given.get(key, {})
+    if not isinstance(value, Mapping) or not all(isinstance(column, str) and column for column in value.values()):
+        raise TypeError(f"columns[{key!r}] is {value!r}; it must be a dictionary from {what} to the name of a column.")
+    if key in given and not value:
+        raise ValueError(f"columns[{key!r}] is empty; name a column for every {what}, or leave it out.")
+    return dict(value)
 
 
 def _one(given: Mapping[str, Any], key: str) -> str | None:

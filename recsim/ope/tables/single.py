@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recsim.ope.evaluation.estimators import ACTIONS
+from recsim.ope.evaluation.estimators import ACTIONS, GROUPED, SEVERAL
 from recsim.ope.evaluation.inputs import Inputs
 from recsim.ope.tables.action_model import ActionModel
 from recsim.ope.tables.arrays import NO_SESSION, Table, log_targets
+from recsim.ope.tables.calibration import of_logged
 from recsim.ope.tables.columns import context_array, label_column, one_hot, probability_column
+from recsim.ope.tables.in_force import Loggers, groups_of_actions, known_table
 from recsim.ope.tables.named_columns import Named, groups_of, objectives_of
 from recsim.ope.tables.propensities import Propensities, classified, frequencies
-from recsim.ope.tables.targets import Policies, targets_of
+from recsim.ope.tables.targets import Policies, Target, targets_of
 from recsim.streams import sub_seed
 
 Floats = NDArray[np.float64]
@@ -50,6 +52,7 @@ def singles_of(
     reward, rows = reward[order], rows.sorted()
     targets = {name: target.ordered(order) for name, target in targets.items()}
     propensities = rows.estimated(classifier, n_folds) if rows.logged is None else None
+    seen = np.bincount(rows.action, minlength=len(rows.actions)) > 0
     logged = np.log(rows.logged if propensities is None else propensities.logged)[:, None]  # type: ignore[arg-type]
     inputs = Inputs(
         objectives=objectives,
@@ -68,14 +71,23 @@ def singles_of(
         targets=log_targets(
             table, {name: t.probability[:, None] for name, t in targets.items()}, logged, order[:, None]
         ),
-        estimators=ACTIONS,
-        notes=() if named.session else (NO_SESSION,),
+        estimators=(*ACTIONS, *(GROUPED if named.group else ()), *(SEVERAL if named.logger else ())),
+        notes=(*(() if named.session else (NO_SESSION,)), *((rows.loggers.sentence,) if rows.loggers else ())),
         whole=whole,
-        elsewhere={name: target.elsewhere for name, target in targets.items()},
+        elsewhere={name: _never_logged(target, seen) for name, target in targets.items()},
         model=_models(rows, inputs, whole, seed, n_folds) if modelled and whole else {},
         modelled=modelled,
         propensities=propensities,
+        in_force=rows.known if propensities is None else propensities.table,
+        groups=None if rows.group is None else (rows.group, rows.action),
+        loggers=rows.loggers,
     )
+
+
+def _never_logged(target: Target, seen: NDArray[np.bool_]) -> float:
+    """The mean probability of actions that were never logged, whether the table knows of them or not."""
+    known = 0.0 if target.table is None else float(target.table[:, ~seen].sum(axis=1).mean())
+    return target.elsewhere + known
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +99,9 @@ class _Rows:
         logged: (n,) float64 propensities, None where they are to be estimated.
         action: (n,) int64 numbers of the actions, zeros where none are named.
         actions: their labels.
+        known: (n, m) float64, the probabilities of all actions under the policy in force, where the table has them.
+        group: (m,) int64, the group of every action; None where none are named.
+        loggers: who wrote the rows; None where a single policy did.
         position: (n,) int64 numbers of the positions.
         cluster: (n,) int64 sessions.
         by_context: whether propensities may be estimated from context.
@@ -98,6 +113,9 @@ class _Rows:
     logged: Floats | None
     action: Integers
     actions: list[Any]
+    known: Floats | None
+    group: Integers | None
+    loggers: Loggers | None
     position: Integers
     cluster: Integers
     by_context: bool
@@ -106,21 +124,21 @@ class _Rows:
     @classmethod
     def of(cls, table: pd.DataFrame, named: Named, reward: Floats, seed: int) -> _Rows:
         n = len(table)
-        logged = None
-        if named.propensity:
-            logged = probability_column(table, named.propensity, "propensity", never=False)
-        elif not named.action:
-            raise ValueError(
-                "columns names no `propensity` and no `action` to estimate it from; name the column with the "
-                "probability of the logged action, or that of the action itself."
-            )
-        action, actions = label_column(table, named.action, "action") if named.action else (np.zeros(n, np.int64), [])
+        loggers = Loggers.of(table, named) if named.logger else None
+        known, action, actions = None, np.zeros(n, np.int64), list[Any]()
+        if named.propensities:
+            known, action, actions = known_table(table, named)
+        elif named.action:
+            action, actions = label_column(table, named.action, "action")
+        logged = _logged(table, named, known, action, loggers)
+        group = groups_of_actions(table, named.group, action, actions) if named.group else None
         position = label_column(table, named.position, "position")[0] if named.position else np.zeros(n, np.int64)
         places = one_hot(position, int(position.max()) + 1, MOST_POSITIONS)
         context = np.concatenate([context_array(table, named.context or ()), places], axis=1)
         time = groups_of(table, named.time, "time")[0] if named.time else np.zeros(n, np.int64)
         keys = [*context.T, *reward.T, action, position, time]
         keys = keys if logged is None else [logged, *keys]
+        keys = [*(known.T if known is not None else ()), *(loggers.keys if loggers else ()), *keys]
         cluster = groups_of(table, named.session, "session")[0] if named.session else None
         order = np.lexsort(keys if cluster is None else [*keys, cluster])
         if cluster is None:
@@ -129,20 +147,32 @@ class _Rows:
             order = order[np.argsort(time[order], kind="stable")]
             cluster = np.empty(n, np.int64)
             cluster[order] = np.arange(n)
-        return cls(context, logged, action, actions, position, cluster, bool(named.context), order)
+        return cls(
+            context=context,
+            logged=logged,
+            action=action,
+            actions=actions,
+            known=known,
+            group=group,
+            loggers=loggers,
+            position=position,
+            cluster=cluster,
+            by_context=bool(named.context),
+            order=order,
+        )
 
     def sorted(self) -> _Rows:
         """The same in canonical order."""
         order = self.order
-        return _Rows(
+        return replace(
+            self,
             context=self.context[order],
             logged=None if self.logged is None else self.logged[order],
             action=self.action[order],
-            actions=self.actions,
+            known=None if self.known is None else self.known[order],
+            loggers=None if self.loggers is None else self.loggers.ordered(order),
             position=self.position[order],
             cluster=self.cluster[order],
-            by_context=self.by_context,
-            order=order,
         )
 
     def estimated(self, classifier: Any | None, n_folds: int) -> Propensities:
@@ -159,6 +189,24 @@ class _Rows:
             classifier=classifier,
             n_folds=n_folds,
         )
+
+
+def _logged(
+    table: pd.DataFrame, named: Named, known: Floats | None, action: Integers, loggers: Loggers | None
+) -> Floats | None:
+    """(n,) propensities of the logged actions; None where they are to be estimated."""
+    if loggers is not None:
+        return loggers.balanced
+    if named.propensity:
+        return probability_column(table, named.propensity, "propensity", never=False)
+    if known is not None:
+        return of_logged(known, action)
+    if not named.action:
+        raise ValueError(
+            "columns names no `propensity` and no `action` to estimate it from; name the column with the "
+            "probability of the logged action, or that of the action itself."
+        )
+    return None
 
 
 def _models(

@@ -94,7 +94,12 @@ def first_positions(log):
 def single(world, features):
     """A log of single actions, its truth, and both policies by all estimators of single actions."""
     log = first_positions(world.log(4000, seed=6, steps=1))
-    names = [one.name for one in ACTION_ESTIMATORS if one.name != "replay"] + ["dm", "dr", "sips", "snrips"]
+    names = [one.name for one in ACTION_ESTIMATORS if one.name not in ("replay", "weighted")] + [
+        "dm",
+        "dr",
+        "sips",
+        "snrips",
+    ]
     frame = evaluate(
         log,
         [TopOnly(world.target)],
