@@ -16,6 +16,7 @@ from recsim.ope.evaluation.estimators import ESTIMATORS, PREFERRED, PREFERRED_SE
 from recsim.ope.intervals import Interval, Resamples, difference
 from recsim.ope.power import Power, power_of
 from recsim.ope.power import sentence as power_sentence
+from recsim.ope.tables.calibration import Calibration
 from recsim.ope.terms import Terms
 
 
@@ -98,6 +99,7 @@ class Evaluation:
         n_sessions: sessions of the log, the clusters of the bootstrap.
         n_boot: bootstrap draws.
         seed: seed of the bootstrap, of the reward model and of the target policies' draws.
+        calibration: how far propensities that were estimated here agree with the log.
     """
 
     estimates: tuple[Estimate, ...]
@@ -116,6 +118,7 @@ class Evaluation:
     seed: int
     terms: dict[tuple[str, str], Terms] = field(repr=False)
     resamples: Resamples = field(repr=False)
+    calibration: Calibration | None = field(default=None, kw_only=True)
 
     def to_frame(self) -> pd.DataFrame:
         """A long table with the columns of `Estimate`, one row per policy, estimator and objective."""
@@ -142,6 +145,7 @@ class Evaluation:
             "overlap": self.overlap,
             "guaranteed": [_without_nan(asdict(bound)) for bound in self.guaranteed],
             "region": [_without_nan(asdict(bound)) for bound in self.region],
+            "calibration": None if self.calibration is None else self.calibration.to_dict(),
             "in_force": {estimand: self._by_objective(found) for estimand, found in self.in_force.items()},
         }
 

@@ -83,6 +83,12 @@ class Calibration:
         missed = f"{self.error:.1%} of the choices went to actions with another prediction than expected"
         return [found, f"{missed} (calibration error); {rare}", CANNOT_BE_KNOWN]
 
+    def to_dict(self) -> dict[str, Any]:
+        """For reports: the bins, and the sentences as one text."""
+        bins = [{"predicted": one.predicted, "observed": one.observed, "count": one.n} for one in self.bins]
+        text = " ".join(sentence[:1].upper() + sentence[1:] for sentence in self.sentences())
+        return {"bins": bins, "sentence": text}
+
 
 def calibration_of(
     table: Floats,

@@ -47,9 +47,9 @@ def evaluate_table(
         policy: see `recsim.ope.tables.targets.targets_of`.
         columns: names of columns by meaning: `reward` (one, a list or a dictionary of objectives), `propensity`
             (estimated where it is not named), `action` or `item`, `position`, `session`, `time`, `context` (a list;
-            lets models be fitted); of single actions `group` (of the action) with `propensities` (by action), and, where
-            several policies wrote the log, `logger` with `propensity_by` (by logger); for slates `slate` and, instead of
-            `propensity`, `joint`.
+            lets models be fitted); of single actions `group` (of the action) with `propensities` (by action) and, where
+            several policies wrote the log, `logger` with `propensity_by` (by logger); of slates `slate` and, instead
+            of `propensity`, `joint`.
         weights: of the objectives in their sum; 1 each by default.
         seed: of the bootstrap and the reward model.
         estimators: names of `recsim.ope.ESTIMATORS`; by default the fast ones that the table allows.
@@ -78,7 +78,7 @@ def evaluate_table(
             progress(number + 1, len(found.targets), f"{name}: estimates and intervals")
     evaluation = evaluation_of(judged, resamples, level, seed)
     warnings = {name: _once(found.sentences(name) + own) for name, own in evaluation.warnings.items()}
-    return replace(evaluation, warnings=warnings)
+    return replace(evaluation, warnings=warnings, calibration=found.calibration)
 
 
 def table_of(

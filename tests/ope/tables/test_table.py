@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import decimal
+import html
 import math
 import re
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from recsim.ope import evaluate, table_of
 from recsim.ope.tables.calibration import CANNOT_BE_KNOWN
+from recsim.report import render_evaluation, write_evaluation
 
 COLUMNS = {"reward": "click", "action": "item", "propensity": "chance", "session": "user", "time": "step"}
 CONTEXT = {**COLUMNS, "context": ["taste"]}
@@ -200,6 +202,29 @@ def test_estimated_propensities_are_never_trusted(table):
     calibration = table_of(table, 1 / 3, columns).calibration
     assert calibration.method == "classifier"
     assert calibration.log_loss < calibration.marginal_log_loss - 0.05
+
+
+def test_the_report_shows_how_well_propensities_were_estimated(table, tmp_path):
+    columns = {key: value for key, value in CONTEXT.items() if key != "propensity"}
+    found = evaluate(table, {"even": 1 / 3, "best": best}, columns)
+    told = found.to_dict()["calibration"]
+    assert sum(one["count"] for one in told["bins"]) == 3 * 3000  # rows times actions
+    assert sum(one["count"] * one["observed"] for one in told["bins"]) == pytest.approx(3000)
+    assert told["sentence"].startswith("Predicted from the context, the logged actions have a log-loss of ")
+    assert told["sentence"].endswith(CANNOT_BE_KNOWN)
+    page = write_evaluation(found.to_dict(), tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Estimated propensities and what happened" in page
+    assert CANNOT_BE_KNOWN in html.unescape(page)
+    assert CANNOT_BE_KNOWN in " ".join(render_evaluation(found.to_dict()).split())
+    assert len(pd.read_csv(tmp_path / "page.estimates.csv")) == len(found.to_frame())
+
+
+def test_the_report_of_known_propensities_says_nothing_of_calibration(evaluation, tmp_path):
+    assert evaluation.calibration is None
+    assert evaluation.to_dict()["calibration"] is None
+    page = write_evaluation(evaluation.to_dict(), tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Estimated propensities" not in page
+    assert CANNOT_BE_KNOWN not in html.unescape(page)
 
 
 def test_a_confounder_that_the_table_does_not_hold_biases_everything(table):
