@@ -8,8 +8,15 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
+from typer.testing import CliRunner
 
-from recsim.ope import diagnostics
+import recsim.experiments
+from recsim.experiments.cli import app
+from recsim.ope import ESTIMATORS, diagnostics
+from recsim.ope.evaluation.case import NEEDS
+from recsim.ope.evaluation.estimators import ACTIONS, GROUPED, SESSIONS, SEVERAL, SLATES
+from recsim.ope.tables.named_columns import KEYS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
 ARRAYS = PAGE[PAGE.index("## Every estimator on plain arrays") : PAGE.index("What goes wrong elsewhere")]
@@ -48,7 +55,7 @@ def test_every_function_exists_with_its_arguments(modules: str, table: str) -> N
 
 
 def test_functions_of_intervals_and_selection_exist() -> None:
-    rest = PAGE[PAGE.index("## Intervals") : PAGE.index("## Every estimator")] + PAGE[PAGE.index("## Choosing") :]
+    rest = PAGE[PAGE.index("## Intervals") : PAGE.index("## Every estimator on")] + PAGE[PAGE.index("## Choosing") :]
     named = re.findall(r"`([a-z_]+)\.([a-z_]+)(?:\(.*?\))?`", rest)
     for module, name in named:
         if module not in ("evaluation", "terms"):
@@ -69,3 +76,71 @@ def test_the_thresholds_are_those_in_force() -> None:
         f"off by more than {diagnostics.FAR_MISS * 100:.0f} % and {standard}",
     ):
         assert sentence in table
+
+
+def rows_of(section: str) -> dict[str, list[str]]:
+    """The cells of the tables of a section, by the name in the first."""
+    lines = re.findall(r"^\| `([a-z_-]+)` \| (.+) \|$", section, flags=re.MULTILINE)
+    return {name: [cell.strip() for cell in cells.split(" | ")] for name, cells in lines}
+
+
+def test_every_estimator_is_there_with_what_it_does_and_needs() -> None:
+    """And nothing else: a new one cannot be forgotten, an old one cannot stay."""
+    section = PAGE[PAGE.index("## Every estimator by name") : PAGE.index("## Verdicts")]
+    names, needed = section.split("What they need")
+    rows = rows_of(names)
+    assert set(rows) == set(ESTIMATORS)
+    for name, one in ESTIMATORS.items():
+        assert rows[name][0] == one.what
+        assert re.findall(r"`(\w+)`", rows[name][-1]) == list(one.needs)
+        assert len(rows[name]) == 3
+        assert rows[name][1]
+    assert rows_of(needed) == {name: [what] for name, what in NEEDS.items()}
+    by_default = section[: section.index("All others")]
+    assert set(re.findall(r"`([a-z-]+)`", by_default)) == {
+        *ACTIONS,
+        *SLATES,
+        *SESSIONS,
+        *GROUPED,
+        *SEVERAL,
+        "group",
+        "logger",
+    }
+
+
+def test_every_estimator_has_its_function() -> None:
+    rows = rows_of(PAGE[PAGE.index("### From names to functions") : PAGE.index("## Choosing")])
+    assert list(rows) == list(ESTIMATORS)
+    for cells in rows.values():
+        for module, name in re.findall(r"`([a-z_]+)\.([a-z_]+)", " ".join(cells)):
+            assert callable(getattr(importlib.import_module(f"recsim.ope.{module}"), name))
+
+
+def test_every_meaning_of_a_column_is_there() -> None:
+    table = PAGE[PAGE.index("| meaning | column |") : PAGE.index("`policy` is the target policy")]
+    assert set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (.+?) \|", table, flags=re.MULTILINE)))) == {
+        *KEYS,
+        "item",
+    }
+
+
+@pytest.mark.slow
+def test_the_commands_do_what_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a smaller world and log than the page speaks of."""
+    smoke = Path(recsim.experiments.__file__).parent / "smoke.yaml"
+    config = yaml.safe_load(smoke.read_text(encoding="utf-8"))
+    config["policies"] = [*config["policies"][:2], {"kind": "popularity", "name": "production", "temperature": 1.0}]
+    (tmp_path / "quickstart.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    section = PAGE[PAGE.index("### The command line") : PAGE.index("## What is valued")]
+    commands = re.findall(r"^recsim (.+)$", section, flags=re.MULTILINE)
+    assert len(commands) == 6
+    for command in commands:
+        if "--ray" in command:
+            pytest.importorskip("ray")
+        small = command.replace("100000", "60").replace("5000", "20")
+        done = CliRunner().invoke(app, small.split())
+        assert done.exit_code == 0, (command, done.output)
+    assert (tmp_path / "page.html").exists()
+    assert (tmp_path / "estimates.json").exists()
+    assert len(list((tmp_path / "logs").iterdir())) == 3
