@@ -121,15 +121,15 @@ def _with_unknown(target: Floats, in_force: Floats) -> tuple[Floats, Floats]:
 
 
 def log_targets(
-    table: pd.DataFrame, probability: dict[str, Floats], logged: Floats, rows: Integers
+    table: pd.DataFrame, probability: dict[str, Floats], rows: Integers, *logged: Floats
 ) -> dict[str, Floats]:
     """The logarithms (n, k) of policies' probabilities of what was logged.
 
     Args:
         table: for messages.
         probability: by policy, (n, k) float64.
-        logged: (n, k) float64, log-propensities.
         rows: (n, k) int64, the table's row of each of them.
+        logged: (n, k) float64 each, log-propensities by which weights are made.
 
     Raises:
         ValueError: where a weight is too large to be averaged.
@@ -138,9 +138,10 @@ def log_targets(
     for name, values in probability.items():
         with np.errstate(divide="ignore"):
             found[name] = np.log(values)
-        weight = np.cumsum(found[name] - logged, axis=1)
-        if (weight > LARGEST_LOG_WEIGHT).any():
-            _refuse_weight(table, name, weight, rows)
+        for one in logged:
+            weight = np.cumsum(found[name] - one, axis=1)
+            if (weight > LARGEST_LOG_WEIGHT).any():
+                _refuse_weight(table, name, weight, rows)
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recsim.ope.loggers import balanced_log_prob
+from recsim.ope.loggers import balanced_log_prob, own_log_prob
 from recsim.ope.tables.columns import label_column, place_of, probability_column, refuse_rows
 from recsim.ope.tables.named_columns import Named
 from recsim.ope.tables.targets import SUM_ROUNDING
@@ -68,6 +68,11 @@ class Loggers:
     def balanced(self) -> Floats:
         """(n,) propensities under the mixture of the loggers, as it wrote the log."""
         return np.exp(balanced_log_prob(self.log_prob_by, self.code))
+
+    @property
+    def own(self) -> Floats:
+        """(n,) log-propensities under the logger that wrote the row."""
+        return own_log_prob(self.log_prob_by, self.code)
 
     @property
     def sentence(self) -> str:

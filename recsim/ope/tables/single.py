@@ -15,7 +15,7 @@ from recsim.ope.evaluation.inputs import Inputs
 from recsim.ope.tables.action_model import ActionModel
 from recsim.ope.tables.arrays import NO_SESSION, Table, log_targets
 from recsim.ope.tables.calibration import of_logged
-from recsim.ope.tables.columns import context_array, label_column, one_hot, probability_column
+from recsim.ope.tables.columns import context_array, label_column, one_hot, probability_column, row_codes
 from recsim.ope.tables.in_force import Loggers, groups_of_actions, known_table
 from recsim.ope.tables.named_columns import Named, groups_of, objectives_of
 from recsim.ope.tables.propensities import Propensities, classified, frequencies
@@ -69,7 +69,11 @@ def singles_of(
     return Table(
         inputs=inputs,
         targets=log_targets(
-            table, {name: t.probability[:, None] for name, t in targets.items()}, logged, order[:, None]
+            table,
+            {name: t.probability[:, None] for name, t in targets.items()},
+            order[:, None],
+            logged,
+            *((rows.loggers.own[:, None],) if rows.loggers else ()),
         ),
         estimators=(*ACTIONS, *(GROUPED if named.group else ()), *(SEVERAL if named.logger else ())),
         notes=(*(() if named.session else (NO_SESSION,)), *((rows.loggers.sentence,) if rows.loggers else ())),
@@ -138,7 +142,7 @@ class _Rows:
         time = groups_of(table, named.time, "time")[0] if named.time else np.zeros(n, np.int64)
         keys = [*context.T, *reward.T, action, position, time]
         keys = keys if logged is None else [logged, *keys]
-        keys = [*(known.T if known is not None else ()), *(loggers.keys if loggers else ()), *keys]
+        keys = [*(() if known is None else (row_codes(known),)), *(loggers.keys if loggers else ()), *keys]
         cluster = groups_of(table, named.session, "session")[0] if named.session else None
         order = np.lexsort(keys if cluster is None else [*keys, cluster])
         if cluster is None:

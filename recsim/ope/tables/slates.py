@@ -67,7 +67,7 @@ def slates_of(table: pd.DataFrame, named: Named, policy: Policies, weights: Mapp
     )
     return Table(
         inputs=inputs,
-        targets=log_targets(table, {name: p[rows] for name, p in probability.items()}, log_propensity, rows),
+        targets=log_targets(table, {name: p[rows] for name, p in probability.items()}, rows, log_propensity),
         estimators=JOINT if named.joint else STEPWISE,
         notes=() if named.session else (NO_SESSION,),
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from recsim.ope import evaluate, loggers, table_of
 from recsim.ope.embedding import cluster_weight, mips, offcem
@@ -192,6 +196,46 @@ def test_mappings_of_columns():
         evaluate(table, {"a": 1.0}, {**GROUPED, "propensities": {**ALL, 1: "of_a"}})
 
 
+ODD = st.one_of(
+    st.floats(width=64),
+    st.booleans(),
+    st.none(),
+    st.text(max_size=3),
+    st.sampled_from([pd.NA, pd.NaT, 1j, (1, 2), b"x", 2**70, 5e-324, 1e-120, -0.0]),
+)
+PHASES = [Phase.explicit, Phase.generate]
+FEW = {"deadline": None, "database": None, "derandomize": True, "max_examples": 40, "phases": PHASES}
+
+
+def check_one_odd_value(table: pd.DataFrame, columns: dict, column: str, row: int, value: object) -> None:
+    """Whatever one value of a table becomes, an error says so, or every NaN stands beside `do not use`."""
+    cells = table[column].tolist()
+    cells[row] = value
+    table[column] = cells if isinstance(value, (int, float)) else pd.Series(cells, dtype=object)
+    message = ""
+    try:
+        frame = evaluate(table, {"even": {"a": 0.5, "b": 0.5}}, columns, n_boot=20).to_frame()
+    except (ValueError, TypeError) as error:
+        message = str(error)
+    if message:
+        assert re.search(rf"row {row}\b|column {column!r}|add up to|action 'a'|row \d+: column", message), message
+        return
+    numbers = frame[["value", "se", "low", "high"]].to_numpy()
+    assert (frame["verdict"][~np.isfinite(numbers).all(axis=1)] == "do not use").all()
+
+
+@settings(**FEW)
+@given(column=st.sampled_from(["of_a", "of_b", "kind", "item"]), row=st.integers(0, 11), value=ODD)
+def test_bad_groups_and_probabilities_never_give_a_silent_nan(column, row, value):
+    check_one_odd_value(grouped(12, seed=3), GROUPED, column, row, value)
+
+
+@settings(**FEW)
+@given(column=st.sampled_from(["who", "by_old", "by_new"]), row=st.integers(0, 11), value=ODD)
+def test_bad_loggers_never_give_a_silent_nan(column, row, value):
+    check_one_odd_value(several(12, seed=3), BY, column, row, value)
+
+
 def test_the_mixture_of_loggers_by_hand():
     small = pd.DataFrame(
         {
@@ -279,6 +323,15 @@ def test_no_interval_is_called_guaranteed_where_several_policies_wrote_the_log()
 def test_loggers_that_cannot_be(columns, message):
     with pytest.raises(ValueError, match=message):
         evaluate(several(30).assign(zero=0.0), {"a": 1.0}, {**BY, **columns})
+
+
+def test_a_weight_that_no_float_holds_is_refused_by_the_tables_own_row():
+    """Under the mixture it would do, by its own logger it would not."""
+    table = several(30).iloc[::-1]
+    row = int((table["who"] == "new").to_numpy().argmax())
+    table.iloc[row, table.columns.get_loc("by_new")] = 5e-324
+    with pytest.raises(ValueError, match=rf"row {row} \(index {29 - row}\): the weight of policy 'target' is e\^74\d"):
+        evaluate(table, {"a": 0.5, "b": 0.5}, BY)
 
 
 def test_a_logger_may_never_do_what_another_did():
