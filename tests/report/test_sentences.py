@@ -243,10 +243,11 @@ def test_the_log_is_asked_of_whole_sessions_too(build: Callable[..., Run], first
 
 
 def test_warnings_stand_under_their_policy(build: Callable[..., Run]) -> None:
-    warnings = ["new, whole slates: it is far: off.", "new, whole slates: one more.", "note: of no policy."]
+    note = "note: of no policy."  # said of every policy
+    warnings = ["new, whole slates: it is far: off.", note, "new, whole slates: one more.", note]
     assert warnings_by_subject(["old", "new"], warnings) == {
         "new, whole slates": ["It is far: off.", "One more."],
-        "the run": ["note: of no policy."],
+        "the log": ["Note: of no policy."],
     }
 
 
