@@ -47,13 +47,14 @@ def guaranteed(policy: str, case: Case, level: float) -> list[Bound]:
     """Intervals that hold at any number of rows and however heavy weights can be, where every row is a session.
 
     They need the range of a reward: 0 to 1 at every position is taken where all logged rewards are 0 or 1, and an
-    objective with others has no such interval. Rows count in their order (`Inputs.order`). Where several policies wrote
-    the log there is none: weights by their mixture have the mean 1 over the log, not given who wrote a row.
+    objective with others has no such interval. Rows count in their order (`Inputs.order`). There is none where
+    propensities are estimates, by which weights need not have the mean 1, or where several policies wrote the log: by
+    their mixture weights have the mean 1 over the log, not given who wrote a row.
 
     Source: `recsim.ope.sequences.off_policy`.
     """
     inputs = case.inputs
-    if inputs.n_clusters < len(inputs.reward) or "loggers" in case.makers:
+    if inputs.n_clusters < len(inputs.reward) or inputs.estimated or "loggers" in case.makers:
         return []
     most = _most(inputs)
     found = []

@@ -295,8 +295,9 @@ def test_weighted_needs_every_propensity_to_tell_something():
         evaluate(table, {"a": 0.5, "b": 0.5}, plain, estimators=["weighted"])
 
 
-def test_no_interval_is_called_guaranteed_where_several_policies_wrote_the_log():
+def test_no_interval_is_called_guaranteed_where_weights_need_not_have_the_mean_1():
     table = several(300)
+    assert evaluate(table, {"a": 0.5, "b": 0.5}, {"reward": "click", "action": "item"}).guaranteed == ()
     assert evaluate(table, {"a": 0.5, "b": 0.5}, BY).guaranteed == ()
     plain = {"reward": "click", "action": "item", "propensity": "by_new"}
     assert evaluate(table, {"a": 0.5, "b": 0.5}, plain).guaranteed != ()
