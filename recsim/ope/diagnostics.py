@@ -26,6 +26,8 @@ SIGNIFICANT = 3.0  # standard errors between the mean weight and 1
 FAR_MISS = 0.1  # weighted error of the reward model, as a share of the estimate
 FEW_SESSIONS = 50
 FEW_REWARDED = 20
+CAUTION_BELOW_DECIDING = 20  # sessions, of equal influence, that would spread an estimate as much as those of the log
+REFUSE_BELOW_DECIDING = 5
 HEAVY_TAIL = 0.7  # Pareto shape above which means converge too slowly to be of use (Vehtari et al. 2024)
 NO_MEAN = 1.0  # and above which weights with such a tail have no mean at all
 FEW_IN_TAIL = 25  # weights above the cutoff, without which no shape is fitted
@@ -59,6 +61,7 @@ class Overlap:
         pareto_k: shape of the tail of the weights (`recsim.ope.pareto`); None where too few are in it.
         possible: the largest weight that could occur (`recsim.ope.support`); None where it is not known.
         unsupported: the share of what the target policy shows that could not be logged; None where it is not known.
+        session_ess: effective sample size in sessions, (sum W)^2 / sum W^2 of the weights summed by session.
         unit: what is weighted, `slate` or `session`; attributes that say slates are of sessions then.
     """
 
@@ -74,6 +77,7 @@ class Overlap:
     possible: float | None = None
     unsupported: float | None = None
     unit: str = "slate"
+    session_ess: float | None = None
 
     @property
     def zero_slates(self) -> int:
@@ -144,25 +148,42 @@ def overlap_of(
     >>> round(overlap.ess, 3), overlap.largest_share, overlap.mean, overlap.zero_share  # 4^2 / 6, 2/4, 4/4, 1/4
     (2.667, 0.5, 1.0, 0.25)
     """
-    n, largest = len(weight), float(weight.max())
+    n, largest = len(weight), float(np.abs(weight).max())  # weights of the pseudo-inverse may be below 0
     scale = largest if largest > 0 else 1.0
     scaled = weight / scale  # squares of huge weights would overflow
     total, squares = float(scaled.sum()), float(np.square(scaled).sum())
     deviation = sum_by(scaled - total / n, cluster, n_clusters)
+    by_session = float(np.square(sum_by(scaled, cluster, n_clusters)).sum())
     correction = n_clusters / (n_clusters - 1) if n_clusters > 1 else math.nan
     return Overlap(
         n_slates=n,
         n_sessions=n_clusters,
         ess=total**2 / squares if squares else 0.0,
         largest=largest,
-        largest_share=1.0 / total if total else 0.0,
+        largest_share=1.0 / total if total > 0 else float(squares > 0),
         mean=scale * total / n,
         mean_se=scale * math.sqrt(correction * float(np.square(deviation).sum())) / n,
         zero_share=float((weight == 0).mean()),
         pareto_k=pareto_k(scaled, FEW_IN_TAIL),
         possible=possible,
         unsupported=unsupported,
+        session_ess=total**2 / by_session if by_session else 0.0,
     )
+
+
+def deciding(influence: Floats) -> Floats:
+    """(o,) how many sessions decide the spread of an estimate, (sum f^2)^2 / sum f^4 of their influences (n, o).
+
+    With a few of them, the standard error itself is a matter of luck: what was not seen may be as large. Infinite where
+    no session differs from another.
+
+    >>> deciding(np.array([[1.0], [1.0], [-1.0], [0.0]])).tolist()  # 3^2 / 3
+    [3.0]
+    """
+    size = np.abs(influence).max(axis=0)
+    squares = np.square(influence / np.where(size > 0, size, 1.0))
+    fourth = np.square(squares).sum(axis=0)
+    return np.where(fourth > 0, np.square(squares.sum(axis=0)) / np.where(fourth > 0, fourth, 1.0), np.inf)
 
 
 def harmonic_ess(ess: Floats, share: Floats) -> float:
@@ -185,7 +206,13 @@ def harmonic_ess(ess: Floats, share: Floats) -> float:
 
 
 def verdict_of(
-    overlap: Overlap, *, undefined_draws: int = 0, rewarded_sessions: int | None = None, estimated: bool = False
+    overlap: Overlap,
+    *,
+    undefined_draws: int = 0,
+    rewarded_sessions: int | None = None,
+    deciding_sessions: float | None = None,
+    estimated: bool = False,
+    refuted: str = "",
 ) -> Verdict:
     """Whether an estimate with these weights deserves trust; the thresholds are this module's constants.
 
@@ -193,9 +220,15 @@ def verdict_of(
         overlap: of the weights that the estimator uses.
         undefined_draws: bootstrap draws without any overlap.
         rewarded_sessions: sessions with any reward that counts; few of them make intervals too narrow.
+        deciding_sessions: how many sessions decide the spread of the estimate (`deciding`).
         estimated: whether the logged propensities are estimates; no interval tells how far they are off.
+        refuted: why the logged propensities cannot be those that were in force, in a sentence.
     """
     problems = list(_problems(overlap, undefined_draws))
+    if refuted:
+        problems.insert(0, ("do not use", refuted))
+    if deciding_sessions is not None:
+        problems += _few_deciding(deciding_sessions)
     if rewarded_sessions is not None and rewarded_sessions < FEW_REWARDED:
         problems.append(("caution", f"only {rewarded_sessions} sessions have any of it where the weights count."))
     if estimated:
@@ -206,6 +239,52 @@ def verdict_of(
                 return Verdict(found, reason)
     unit = overlap.unit
     return Verdict("trust", f"effective sample size {overlap.ess:,.0f} {unit}s, and no single {unit} dominates.")
+
+
+def _few_deciding(sessions: float) -> Iterable[tuple[Level, str]]:
+    if np.isinf(sessions):
+        yield "caution", "no session differs from another, which says nothing of what happens more rarely."
+        return
+    found = f"about {sessions:.0f} session{'s' * (round(sessions) != 1)} decide how far the estimate may be off"
+    if sessions < REFUSE_BELOW_DECIDING:
+        yield "do not use", f"{found}: the next log may hold others."
+    elif sessions < CAUTION_BELOW_DECIDING:
+        yield "caution", f"{found}: the interval may be too narrow."
+
+
+def worst(*verdicts: Verdict) -> Verdict:
+    """The first of the most severe verdicts."""
+    order = ("do not use", "caution", "trust")
+    return min(verdicts, key=lambda verdict: order.index(verdict.level))
+
+
+def assuming_verdict(own: Verdict, other: str, checked: bool, differs: float, error: float) -> Verdict:
+    """The verdict on an estimate that rests on an assumption, `caution` at best.
+
+    Args:
+        own: of its weights.
+        other: the estimator that does without the assumption.
+        checked: whether that may be used.
+        differs: by how much the two differ on this log.
+        error: standard error of the difference.
+    """
+    if own.level == "do not use":
+        return own
+    found = f"it assumes more of users than {other}"
+    if not checked:
+        return worst(own, Verdict("caution", f"{found}, with which the log is too short to compare it."))
+    found = f"{found}, from which it differs by {differs:+.2g} ± {error:.1g}"
+    if abs(differs) > SIGNIFICANT * error:
+        return Verdict("do not use", f"{found}: the log speaks against it.")
+    return worst(own, Verdict("caution", f"{found}."))
+
+
+def tamed_verdict(own: Verdict, plain: Verdict, of: str) -> Verdict:
+    """The verdict on an estimate with tamed weights, `caution` at best: no better than with the weights of `of`."""
+    if plain.level == "do not use":
+        return Verdict("do not use", f"with its plain weights, {plain.reason}")
+    biased = f"its weights are tamed, which biases it; the interval holds that of {of}, too."
+    return worst(own, Verdict("caution", biased))
 
 
 def model_verdict(overlap: Overlap, miss: float, miss_se: float) -> Verdict:
@@ -237,7 +316,7 @@ def warnings_of(policy: str, overlap: Overlap, undefined_draws: int = 0) -> list
 
 
 def _problems(overlap: Overlap, undefined_draws: int) -> Iterable[tuple[Level, str]]:
-    if overlap.mean == 0:
+    if overlap.zero_share == 1.0:
         yield "do not use", f"it would never show any of the logged {overlap.unit}s, so the log says nothing about it."
         return
     ess = f"effective sample size {overlap.ess:,.1f} of {overlap.n_slates:,} logged {overlap.unit}s"
@@ -257,10 +336,11 @@ def _problems(overlap: Overlap, undefined_draws: int) -> Iterable[tuple[Level, s
         found = f"{undefined_draws} bootstrap draws had no {overlap.unit} that it could have shown"
         yield "do not use", f"{found}; the interval leaves them out."
     if overlap.n_sessions < FEW_SESSIONS:
-        yield (
-            "caution",
-            f"the log has {overlap.n_sessions} sessions; intervals from fewer than {FEW_SESSIONS} are too narrow.",
-        )
+        few = f"the log has {overlap.n_sessions} sessions"
+        yield "caution", f"{few}; intervals from fewer than {FEW_SESSIONS} are too narrow."
+    elif overlap.session_ess is not None and overlap.session_ess < FEW_SESSIONS:
+        few = f"all weight together is worth {overlap.session_ess:.0f} of {overlap.n_sessions:,} sessions"
+        yield "caution", f"{few}; intervals from fewer than {FEW_SESSIONS} are too narrow."
 
 
 def _tail_problems(overlap: Overlap) -> Iterable[tuple[Level, str]]:

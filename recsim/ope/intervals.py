@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 
 from recsim.jit import dot, inline_kernel, kernel
 from recsim.ope.terms import Terms, value_of_columns
@@ -22,6 +23,8 @@ from recsim.streams import Moments, Streams, block_of, purpose_key, word_of
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+FEWEST_BEYOND = 2.5  # bootstrap draws: 100 tell the ends of a 95 % interval, and 500 those of a 99 % one
 
 # Chances of at most 0, 1, 2, ... events of a Poisson variable of mean 1, as 64-bit fractions.
 _POISSON = tuple(
@@ -208,10 +211,17 @@ def _add_drawn(counts: NDArray[np.uint32], columns: Floats, block: Floats, out: 
 
 
 def percentile_interval(value: Floats, se: Floats, draws: Floats, level: float) -> Interval:
-    """An estimate (o,) with the percentiles of its draws (b, o), of which those that are not finite are left out."""
+    """An estimate (o,) with the percentiles of its draws (b, o), of which those that are not finite are left out.
+
+    Fewer than `FEWEST_BEYOND` draws beyond an end cannot tell where it is; the ends are those of a normal
+    interval then.
+    """
     defined = np.isfinite(draws).all(axis=1)
     low = high = np.full(value.shape, np.nan)
-    if defined.any():
+    if len(draws) * (1 - level) / 2 < FEWEST_BEYOND and defined.any():
+        reach = float(ndtri((1 + level) / 2)) * se
+        low, high = value - reach, value + reach
+    elif defined.any():
         # The j-th smallest of b draws lies above j / (b + 1) of all; numpy's default makes 94.1 % of 95 % at b = 200.
         low, high = np.quantile(draws[defined], [(1 - level) / 2, (1 + level) / 2], axis=0, method="weibull")
     return Interval(value, se, low, high, level, int((~defined).sum()))

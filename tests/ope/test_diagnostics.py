@@ -80,7 +80,7 @@ def test_no_weight_at_all_and_huge_weights():
         ({"mean": 0.9}, "caution", r"average weight is 0.9"),
         ({"mean": 1.6}, "do not use", r"the logged propensities are not those that were in force"),
         ({"mean": 0.5, "mean_se": 0.3}, "trust", r"no single slate"),
-        ({"mean": 0.0, "ess": 0.0}, "do not use", r"never show any of the logged slates"),
+        ({"zero_share": 1.0, "mean": 0.0}, "do not use", r"never show any of the logged slates"),
         ({"n_sessions": 12}, "caution", r"the log has 12 sessions; intervals from fewer than 50 are too narrow"),
         ({"ess": 300.0, "mean": 0.5}, "do not use", r"average weight"),  # the worst problem decides
         ({"pareto_k": 0.69}, "trust", r"no single slate"),

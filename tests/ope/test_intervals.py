@@ -17,12 +17,19 @@ def plain(values) -> Terms:
 
 
 def test_interval_by_hand():
-    resamples = Resamples.of_indices([[0, 0], [0, 1], [1, 1]], 2)
+    resamples = Resamples.of_indices([[0, 0], [0, 1], [1, 1]] * 4, 2)
     interval = bootstrap(plain([1.0, 3.0]), resamples, level=0.5)  # draws 1, 2, 3: one in four each side
     assert [float(part[0]) for part in astuple(interval)[:4]] == pytest.approx(
         [2.0, 1.0, 1.0, 3.0]
     )  # se: sd 1.41 / 2**.5
     assert (interval.level, interval.undefined) == (0.5, 0)
+
+
+def test_too_few_draws_to_tell_an_end_leave_a_normal_interval():
+    resamples = Resamples.draw(50, 99, 0)  # 2.475 beyond each end of a 95 % interval
+    interval = bootstrap(plain(np.arange(50)), resamples)
+    assert interval.high[0] - interval.value[0] == pytest.approx(1.959964 * interval.se[0], rel=1e-6)
+    assert interval.value[0] - interval.low[0] == pytest.approx(1.959964 * interval.se[0], rel=1e-6)
 
 
 def test_the_quantiles_are_those_of_all_draws_not_of_the_sample():

@@ -60,7 +60,7 @@ def _plain(case: Case) -> Floats:
     return case.prefix[:, -1]
 
 
-def _tuned(name: str, what: str, weight: Callable[..., Floats], needs: tuple[str, ...] = ()) -> Estimator:
+def _tuned(name: str, what: str, tames: str, weight: Callable[..., Floats], needs: tuple[str, ...] = ()) -> Estimator:
     def used(case: Case) -> Floats:
         return weight(*case.action[1:], tuning(case, name))[:, None]
 
@@ -69,10 +69,9 @@ def _tuned(name: str, what: str, weight: Callable[..., Floats], needs: tuple[str
         what,
         "slate",
         lambda case: _MAKE[name](case, tuning(case, name)),
-        Weighting(
-            f"{name} weights", "slate", lambda case: weight(*case.action[1:], tuning(case, name))[:, None], _plain
-        ),
+        Weighting(f"{name} weights", "slate", used, _plain),
         needs,
+        tames=tames,
     )
 
 
@@ -127,8 +126,8 @@ ACTION_ESTIMATORS = (
         lambda case: bandit.snips(*case.action),
         WHOLE,
     ),
-    _tuned("clipped-ips", "ips with weights of at most so much", bandit.clipped_weight),
-    _tuned("subgaussian-ips", "ips with weights pulled smoothly towards 1", bandit.subgaussian_weight),
+    _tuned("clipped-ips", "ips with weights of at most so much", "ips", bandit.clipped_weight),
+    _tuned("subgaussian-ips", "ips with weights pulled smoothly towards 1", "ips", bandit.subgaussian_weight),
     Estimator(
         "sndr",
         "dr with its weights divided by their mean",
@@ -137,9 +136,9 @@ ACTION_ESTIMATORS = (
         WHOLE,
         ("model",),
     ),
-    _tuned("switch-dr", "dr where weights are moderate, dm elsewhere", bandit.switched_weight, ("model",)),
-    _tuned("dros", "dr with large weights shrunk", bandit.shrunk_weight, ("model",)),
-    _tuned("subgaussian-dr", "dr with weights pulled smoothly towards 1", bandit.subgaussian_weight, ("model",)),
+    _tuned("switch-dr", "dr where weights are moderate, dm elsewhere", "dr", bandit.switched_weight, ("model",)),
+    _tuned("dros", "dr with large weights shrunk", "dr", bandit.shrunk_weight, ("model",)),
+    _tuned("subgaussian-dr", "dr with weights pulled smoothly towards 1", "dr", bandit.subgaussian_weight, ("model",)),
     Estimator(
         "weighted",
         "ips of each of the policies that wrote the log by itself, averaged by their precision",
@@ -155,6 +154,7 @@ ACTION_ESTIMATORS = (
         lambda case: mips(case.action[0], _group_weight(case)),
         GROUPS,
         ("table", "groups"),
+        held_against="snips",
     ),
     Estimator(
         "offcem",
@@ -163,5 +163,6 @@ ACTION_ESTIMATORS = (
         lambda case: offcem(case.action[0], _group_weight(case), *_models(case)),
         GROUPS,
         ("table", "groups", "model"),
+        held_against="snips",
     ),
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recsim.ope.diagnostics import SIGNIFICANT, overlap_of
 from recsim.ope.evaluation.case import Case
 from recsim.ope.evaluation.estimator import Estimand
 from recsim.ope.evaluation.inputs import Inputs
@@ -49,12 +50,15 @@ def guaranteed(policy: str, case: Case, level: float) -> list[Bound]:
     They need the range of a reward: 0 to 1 at every position is taken where all logged rewards are 0 or 1, and an
     objective with others has no such interval. Rows count in their order (`Inputs.order`). There is none where
     propensities are estimates, by which weights need not have the mean 1, or where several policies wrote the log: by
-    their mixture weights have the mean 1 over the log, not given who wrote a row.
+    their mixture weights have the mean 1 over the log, not given who wrote a row; nor where the mean weight is
+    above 1 beyond chance, so that the propensities are not those that were in force.
 
     Source: `recsim.ope.sequences.off_policy`.
     """
     inputs = case.inputs
-    if inputs.n_clusters < len(inputs.reward) or inputs.estimated or "loggers" in case.makers:
+    if inputs.n_clusters < len(inputs.reward) or inputs.estimated or "loggers" in case.makers or inputs.refuted:
+        return []
+    if overlap_of(case.prefix[:, -1], inputs.cluster, inputs.n_clusters).z > SIGNIFICANT:
         return []
     most = _most(inputs)
     found = []

@@ -55,6 +55,7 @@ class Case:
         makers: by name of `NEEDS`, what makes that part; parts without a maker are not available.
         tuned: by estimator, the number that was chosen for it on this log.
         chosen: by what they are of, weights that were chosen on this log.
+        unsupported: the share of what the target policy shows that was never logged; None where that is not known.
     """
 
     inputs: Inputs
@@ -62,6 +63,7 @@ class Case:
     makers: dict[str, Callable[[], Any]] = field(default_factory=dict)
     tuned: dict[str, float] = field(default_factory=dict)
     chosen: dict[str, Floats] = field(default_factory=dict)
+    unsupported: float | None = None
 
     @property
     def reward(self) -> Floats:

@@ -25,6 +25,8 @@ class Estimator:
         weighting: the weights that it uses; None where a model alone speaks.
         needs: names of `recsim.ope.evaluation.case.NEEDS`.
         corrected_by: where a model alone speaks, the estimator that corrects it by weights.
+        tames: where weights are tamed, the estimator with the plain ones.
+        held_against: where more is assumed of users than need be, the estimator that does without.
     """
 
     name: str
@@ -34,3 +36,5 @@ class Estimator:
     weighting: Weighting | None
     needs: tuple[str, ...] = ()
     corrected_by: str = ""
+    tames: str = ""
+    held_against: str = ""

@@ -36,6 +36,7 @@ class Inputs:
         n_clusters: how many sessions.
         order: (n,) int64, the rows in the order of user, session and step.
         estimated: whether the log-propensities are estimates.
+        refuted: why the log-propensities cannot be those that were in force, in a sentence; "" if nothing says so.
     """
 
     objectives: tuple[str, ...]
@@ -46,6 +47,7 @@ class Inputs:
     n_clusters: int
     order: Integers
     estimated: bool
+    refuted: str = ""
 
     @cached_property
     def step(self) -> Integers:

@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from recsim.ope.diagnostics import Verdict, model_verdict, verdict_of, warnings_of
+from recsim.ope.diagnostics import (
+    Verdict,
+    assuming_verdict,
+    deciding,
+    model_verdict,
+    tamed_verdict,
+    verdict_of,
+    warnings_of,
+)
 from recsim.ope.evaluation.beyond import Bound, region
 from recsim.ope.evaluation.case import Case, Unavailable
 from recsim.ope.evaluation.estimator import Estimator
@@ -88,9 +96,36 @@ class Judged:
             self.intervals[name], self.verdicts[name] = self._modelled(estimator, terms, interval)
         else:
             weighed = self._weighed(estimator.weighting)
-            self.intervals[name] = interval
-            self.verdicts[name] = verdicts_of(weighed, interval, estimated=self.case.inputs.estimated)
+            inputs, found = self.case.inputs, deciding(terms.influence)
+            verdicts = verdicts_of(weighed, interval, found, estimated=inputs.estimated, refuted=inputs.refuted)
+            if estimator.tames:
+                interval, verdicts = self._tamed(estimator, interval, verdicts, resamples)
+            if estimator.held_against:
+                verdicts = self._held(estimator, terms, verdicts)
+            self.intervals[name], self.verdicts[name] = interval, verdicts
         self.terms[name] = terms
+
+    def _tamed(
+        self, estimator: Estimator, interval: Interval, verdicts: list[Verdict], resamples: Resamples
+    ) -> tuple[Interval, list[Verdict]]:
+        """Tamed weights are no better than the plain ones, whose interval is made part of theirs."""
+        plain = ESTIMATORS[estimator.tames]
+        assert plain.weighting is not None
+        other = bootstrap(self._clustered(plain), resamples, interval.level)
+        known = verdicts_of(self._weighed(plain.weighting), other, None, estimated=self.case.inputs.estimated)
+        hull = replace(interval, low=np.fmin(interval.low, other.low), high=np.fmax(interval.high, other.high))
+        return hull, [tamed_verdict(own, one, plain.name) for own, one in zip(verdicts, known, strict=True)]
+
+    def _held(self, estimator: Estimator, terms: Terms, verdicts: list[Verdict]) -> list[Verdict]:
+        """An estimator that assumes more of users is held against one that assumes less, on the same sessions."""
+        other = ESTIMATORS[estimator.held_against]
+        assert other.weighting is not None
+        differs, error = _miss(terms, self._clustered(other))
+        overlaps = self._weighed(other.weighting).overlaps
+        return [
+            assuming_verdict(own, other.name, verdict_of(overlap).level != "do not use", float(by), float(se))
+            for own, overlap, by, se in zip(verdicts, overlaps, differs, error, strict=True)
+        ]
 
     def _modelled(self, estimator: Estimator, terms: Terms, interval: Interval) -> tuple[Interval, list[Verdict]]:
         """What a model alone says is no better than its weighted error on the log, by which the interval is widened."""
@@ -117,11 +152,20 @@ class Judged:
         return {}
 
 
-def verdicts_of(weighed: Weighed, interval: Interval, *, estimated: bool) -> list[Verdict]:
-    """The verdict on every objective of an estimate by weights."""
+def verdicts_of(
+    weighed: Weighed, interval: Interval, sessions: Floats | None, *, estimated: bool, refuted: str = ""
+) -> list[Verdict]:
+    """The verdict on every objective of an estimate by weights; `sessions` (o,) that decide it, if they are known."""
     return [
-        verdict_of(overlap, undefined_draws=interval.undefined, rewarded_sessions=int(count), estimated=estimated)
-        for overlap, count in zip(weighed.overlaps, weighed.rewarded, strict=True)
+        verdict_of(
+            overlap,
+            undefined_draws=interval.undefined,
+            rewarded_sessions=int(count),
+            deciding_sessions=None if sessions is None else float(sessions[place]),
+            estimated=estimated,
+            refuted=refuted,
+        )
+        for place, (overlap, count) in enumerate(zip(weighed.overlaps, weighed.rewarded, strict=True))
     ]
 
 
@@ -150,6 +194,7 @@ def _miss(terms: Terms, corrected: Terms) -> tuple[Floats, Floats]:
 
 
 def _widened(interval: Interval, reach: Floats) -> Interval:
-    """`interval` made to hold everything within `reach` (o,) of its value."""
+    """`interval` made to hold everything within `reach` (o,) of its value, with a standard error to match."""
     low, high = np.minimum(interval.low, interval.value - reach), np.maximum(interval.high, interval.value + reach)
-    return replace(interval, low=low, high=high)
+    se = np.maximum(interval.se, (high - low) / (2 * float(ndtri((1 + interval.level) / 2))))
+    return replace(interval, se=se, low=low, high=high)

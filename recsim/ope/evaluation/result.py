@@ -176,14 +176,15 @@ class Evaluation:
         """How far the policy of the highest usable reward is ahead of each other usable one; empty with fewer than 2.
 
         All by one estimator, that with the most usable policies, then the first of those preferred; models alone are
-        left out. The intervals hold together: each of g comparisons has the level 1 - (1 - level) / g (Bonferroni).
+        left out. The intervals hold together: as the first is the one that came out first, each has the level of a
+        comparison of all pairs, 1 - (1 - level) / pairs (Bonferroni).
         """
         total = self.objectives[-1]
         order = PREFERRED if estimand == "slate" else PREFERRED_SESSION
         usable = {name: self._usable(name, total) for name in order if not ESTIMATORS[name].corrected_by}
         estimator = max(usable, key=lambda name: len(usable[name]))  # the first of the largest
         first, *others = usable[estimator] or [""]
-        level = 1 - (1 - self.level) / max(1, len(others))
+        level = self._level_of_pairs(1 + len(others))
         found = []
         for other in others:
             interval = self.difference(first, other, estimator, level)
@@ -197,7 +198,11 @@ class Evaluation:
         Records with policy, against, estimator, the sessions `now`, those `needed` (infinite where there is no
         difference), the smallest difference `detectable` now, and a `sentence`.
         """
-        return [self._power_of(lead) for lead in (*self.leads("slate"), *self.leads("session"))]
+        return [
+            self._power_of(lead, self._level_of_pairs(1 + len(leads)))
+            for leads in (self.leads("slate"), self.leads("session"))
+            for lead in leads
+        ]
 
     def _by_objective(self, interval: Interval) -> dict[str, dict[str, Any]]:
         parts = {"mean": interval.value, "se": interval.se, "low": interval.low, "high": interval.high}
@@ -206,14 +211,14 @@ class Evaluation:
             for place, objective in enumerate(self.objectives)
         }
 
-    def _power_of(self, lead: Lead) -> dict[str, Any]:
+    def _power_of(self, lead: Lead, level: float) -> dict[str, Any]:
         names = (lead.policy, lead.against)
         verdicts = {
             e.policy: Verdict(e.verdict, e.reason)
             for e in self.estimates
             if e.policy in names and (e.estimator, e.objective) == (lead.estimator, lead.objective)
         }
-        found = self._power(lead, verdicts)
+        found = self._power(lead, level, verdicts)
         return {
             "policy": lead.policy,
             "against": lead.against,
@@ -224,9 +229,12 @@ class Evaluation:
             "sentence": power_sentence(found, *names),
         }
 
-    def _power(self, lead: Lead, verdicts: dict[str, Verdict]) -> Power:
+    def _level_of_pairs(self, policies: int) -> float:
+        return 1 - (1 - self.level) / max(1, policies * (policies - 1) // 2)
+
+    def _power(self, lead: Lead, level: float, verdicts: dict[str, Verdict]) -> Power:
         terms = (self.terms[name, lead.estimator] for name in (lead.policy, lead.against))
-        return power_of(*terms, level=self.level, verdicts=verdicts)
+        return power_of(*terms, level=level, verdicts=verdicts)
 
     def _usable(self, estimator: str, objective: str) -> list[str]:
         """Policies with a usable estimate, the highest first."""

@@ -32,9 +32,28 @@ def _carried(case: Case) -> Floats:
 
 
 def _before(case: Case) -> Floats:
-    """Weights of all slates before each step: those that go with weights inside the slate."""
+    """(sessions, t) weights of all slates before each step: those that go with weights inside the slate."""
     carried = _carried(case)
     return np.concatenate([np.ones((len(carried), 1)), carried[:, :-1]], axis=1)
+
+
+def _by_step(case: Case, values: Floats, after: float) -> Floats:
+    """(sessions, t, ...) of `values` (n, ...), with `after` once a session has ended."""
+    found = np.full((case.inputs.n_clusters, int(case.inputs.step.max()) + 1, *values.shape[1:]), after)
+    found[case.inputs.cluster, case.inputs.step] = values
+    return found
+
+
+def _cells(case: Case) -> Floats:
+    """(sessions, t k) weights of every position of every step: of all slates before, and down to the position."""
+    cells = _before(case)[:, :, None] * _by_step(case, case.prefix, 1.0)
+    return cells.reshape(len(cells), -1)
+
+
+def _cell_rewards(case: Case) -> Floats:
+    """(sessions, t k, o + 1) rewards of every position of every step."""
+    rewards = _by_step(case, case.reward, 0.0)
+    return rewards.reshape(len(rewards), -1, rewards.shape[3])
 
 
 def _within(case: Case) -> Floats:
@@ -55,7 +74,12 @@ def _added(case: Case) -> Floats:
 
 SESSIONS = Weighting("whole sessions", "session", lambda case: _carried(case)[:, -1:])
 STEPS = Weighting("step by step", "session", _carried)
-STEPS_BEFORE = Weighting("steps before", "session", _before)
+CELLS = Weighting("steps before, then position by position", "session", _cells, earned=_cell_rewards)
+ADDED = Weighting(
+    "steps before, then the pseudo-inverse",
+    "session",
+    lambda case: _before(case) * _by_step(case, case.pseudo_inverse, 1.0),
+)
 
 VISITS = Weighting("visits", "session", lambda case: _visited(case, case.visits))
 VISITS_APART = Weighting("visits of other sessions", "session", lambda case: _visited(case, case.visits_apart))
@@ -87,15 +111,16 @@ SESSION_ESTIMATORS = (
         "pdis, with the last slate weighted position by position",
         "session",
         lambda case: sessions.pdis(*_slates(case), **_rows(case), within=_within(case)),
-        STEPS_BEFORE,
+        CELLS,
     ),
     Estimator(
         "pdis-pi",
         "pdis, with the last slate weighted as if its items added up to its worth",
         "session",
         lambda case: sessions.pdis(*_slates(case), **_rows(case), within=_added(case)),
-        STEPS_BEFORE,
+        ADDED,
         ("pseudo_inverse",),
+        held_against="wpdis",
     ),
     Estimator(
         "wpdis",
@@ -155,6 +180,7 @@ SESSION_ESTIMATORS = (
         lambda case: mis(*_slates(case), case.visits.ratio, **_rows(case), state=case.visits.state),
         VISITS,
         ("visits",),
+        held_against="wpdis",
     ),
     Estimator(
         "drl",
@@ -165,6 +191,7 @@ SESSION_ESTIMATORS = (
         ),
         VISITS_APART,
         ("visits", "fitted"),
+        held_against="wpdis",
     ),
     Estimator(
         "dice",

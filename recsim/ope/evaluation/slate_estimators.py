@@ -112,6 +112,7 @@ SLATE_ESTIMATORS = (
         lambda case: iips(case.reward, *case.marginal),
         ITEMS,
         ("marginal",),
+        held_against="snrips",
     ),
     Estimator(
         "sniips",
@@ -120,6 +121,7 @@ SLATE_ESTIMATORS = (
         lambda case: sniips(case.reward, *case.marginal),
         ITEMS,
         ("marginal",),
+        held_against="snrips",
     ),
     Estimator(
         "aips",
@@ -128,6 +130,7 @@ SLATE_ESTIMATORS = (
         lambda case: weighed_positions(case.reward, _by_behaviour(case)),
         BEHAVIOUR,
         ("marginal",),
+        held_against="snrips",
     ),
     Estimator(
         "pi",
@@ -136,6 +139,7 @@ SLATE_ESTIMATORS = (
         lambda case: pi(case.reward, case.pseudo_inverse),
         PSEUDO_INVERSE,
         ("pseudo_inverse",),
+        held_against="snrips",
     ),
     Estimator(
         "wpi",
@@ -144,6 +148,7 @@ SLATE_ESTIMATORS = (
         lambda case: wpi(case.reward, case.pseudo_inverse),
         PSEUDO_INVERSE,
         ("pseudo_inverse",),
+        held_against="snrips",
     ),
     Estimator(
         "pi-variate",
@@ -152,6 +157,7 @@ SLATE_ESTIMATORS = (
         lambda case: pi_with_variate(case.reward, case.pseudo_inverse),
         PSEUDO_INVERSE,
         ("pseudo_inverse",),
+        held_against="snrips",
     ),
     Estimator(
         "pi-variates",
@@ -160,6 +166,7 @@ SLATE_ESTIMATORS = (
         lambda case: pi_with_variates(case.reward, case.pseudo_inverse, position_weight(*case.marginal)),
         PSEUDO_INVERSE,
         ("pseudo_inverse", "marginal"),
+        held_against="snrips",
     ),
     Estimator(
         "pbm",
@@ -168,6 +175,7 @@ SLATE_ESTIMATORS = (
         lambda case: pbm(case.reward, *case.exposure),
         EXPOSURE,
         ("exposure",),
+        held_against="snrips",
     ),
     Estimator(
         "pbm-dr",
@@ -176,6 +184,7 @@ SLATE_ESTIMATORS = (
         lambda case: pbm_dr(case.reward, *case.exposure, *case.model),
         EXPOSURE,
         ("exposure", "model"),
+        held_against="snrips",
     ),
     Estimator(
         "interpol",
@@ -184,5 +193,6 @@ SLATE_ESTIMATORS = (
         lambda case: interpol(case.reward, *case.exposure, window=WINDOW),
         NEARBY,
         ("exposure",),
+        held_against="snrips",
     ),
 )

@@ -32,12 +32,14 @@ class Weighting:
             as a whole, else the number of positions or steps.
         one: (rows,) float64, what should have a mean of 1 if the log supports the policy, where that is not `of`
             itself, because it tames weights or moves them between positions.
+        earned: (rows, g, o + 1) what the weights of a session multiply, where g are not its steps.
     """
 
     name: str
     unit: Literal["slate", "session"]
     of: Callable[[Case], Floats]
     one: Callable[[Case], Floats] | None = None
+    earned: Callable[[Case], Floats] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,8 @@ class Weighed:
         """
         weight = weighting.of(case)
         if weighting.unit == "session":
-            earned, cluster = case.inputs.by_step, np.arange(case.inputs.n_clusters)
+            earned = case.inputs.by_step if weighting.earned is None else weighting.earned(case)
+            cluster = np.arange(case.inputs.n_clusters)
         else:
             earned, cluster = case.reward, case.inputs.cluster
         if weight.shape[1] == 1:
@@ -71,6 +74,8 @@ class Weighed:
             overlaps = [whole] * earned.shape[2]
         else:
             overlaps = _by_part(weight, shares(earned), cluster, case.inputs.n_clusters)
+        if case.unsupported is not None:
+            overlaps = [replace(overlap, unsupported=case.unsupported) for overlap in overlaps]
         if weighting.unit == "session":
             overlaps = [replace(overlap, unit="session") for overlap in overlaps]
         if weighting.one is not None:

@@ -50,9 +50,9 @@ class FolderEvaluation(Evaluation):
     def _difference(self, key: tuple[str, str], baseline: tuple[str, str], level: float) -> Interval:
         return self.totals.difference(key, baseline, level)
 
-    def _power(self, lead: Lead, verdicts: dict[str, Verdict]) -> Power:
+    def _power(self, lead: Lead, level: float, verdicts: dict[str, Verdict]) -> Power:
         doubt = next((verdict.reason for verdict in verdicts.values() if verdict.level == "do not use"), "")
-        return Power(lead.mean, lead.se * self.n_sessions**0.5, self.n_sessions, self.level, 0.8, doubt)
+        return Power(lead.mean, lead.se * self.n_sessions**0.5, self.n_sessions, level, 0.8, doubt)
 
 
 def evaluate_folder(
@@ -169,7 +169,7 @@ def _judged(policy: str, sums: Sums, plan: Plan, level: float) -> Judged:
         else:
             judged.intervals[key] = interval
             estimated = plan.info.propensities == "estimated"
-            judged.verdicts[key] = verdicts_of(weighed[estimator.weighting.name], interval, estimated=estimated)
+            judged.verdicts[key] = verdicts_of(weighed[estimator.weighting.name], interval, None, estimated=estimated)
     return judged
 
 

@@ -105,6 +105,7 @@ class WeightTotals:
         share, n = self.share[:, objective], self.n_slates
         total, largest = float((share * self.sums[:-1]).sum()), float(self.heaviest[objective].max())
         slope = np.append(share, -total / n)[:, None]  # deviations of sessions from the mean weight
+        by_session = float(share @ self.products[:-1, :-1] @ share)
         return Overlap(
             n_slates=n,
             n_sessions=self.n_sessions,
@@ -115,6 +116,7 @@ class WeightTotals:
             mean_se=float(spread(self.products, slope, self.n_sessions)[0]) / n,
             zero_share=float(self.zeros[objective] / n),
             pareto_k=pareto_k(self.heaviest[objective], FEW_IN_TAIL, n),
+            session_ess=total**2 / by_session if by_session else 0.0,
         )
 
 

@@ -209,7 +209,9 @@ def test_the_logging_policy_gets_the_mean_reward_wherever_it_puts_items(tiny_log
     row = placed.loc[("behaviour", estimator)]
     mean = tiny_log.objectives[:, :, 0].sum(axis=1).mean()
     assert row["value"] == pytest.approx(mean, rel=0.03 if estimator in ("pbm-dr", "cascade-dr") else 1e-9)
-    assert row["verdict"] == "trust"
+    held = bool(ESTIMATORS[estimator].held_against)
+    assert row["verdict"] == ("caution" if held else "trust")
+    assert ("it assumes more of users than snrips" in row["reason"]) == held
 
 
 @pytest.mark.parametrize("estimator", PLACED)

@@ -300,7 +300,8 @@ def test_no_interval_is_called_guaranteed_where_weights_need_not_have_the_mean_1
     assert evaluate(table, {"a": 0.5, "b": 0.5}, {"reward": "click", "action": "item"}).guaranteed == ()
     assert evaluate(table, {"a": 0.5, "b": 0.5}, BY).guaranteed == ()
     plain = {"reward": "click", "action": "item", "propensity": "by_new"}
-    assert evaluate(table, {"a": 0.5, "b": 0.5}, plain).guaranteed != ()
+    assert evaluate(table, {"a": 0.5, "b": 0.5}, plain).guaranteed == ()  # of half of the rows it was another's
+    assert evaluate(table[table["who"] == "new"], {"a": 0.5, "b": 0.5}, plain).guaranteed != ()
 
 
 @pytest.mark.parametrize(
