@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 import recsim.experiments
@@ -128,9 +127,8 @@ def test_every_meaning_of_a_column_is_there() -> None:
 def test_the_commands_do_what_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a smaller world and log than the page speaks of."""
     smoke = Path(recsim.experiments.__file__).parent / "smoke.yaml"
-    config = yaml.safe_load(smoke.read_text(encoding="utf-8"))
-    config["policies"] = [*config["policies"][:2], {"kind": "popularity", "name": "production", "temperature": 1.0}]
-    (tmp_path / "quickstart.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "quickstart.yaml").write_text(smoke.read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     section = PAGE[PAGE.index("### The command line") : PAGE.index("## What is valued")]
     commands = re.findall(r"^recsim (.+)$", section, flags=re.MULTILINE)
