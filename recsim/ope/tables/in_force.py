@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recsim.ope.loggers import balanced_log_prob, own_log_prob
+from recsim.ope.tables.calibration import of_logged
 from recsim.ope.tables.columns import label_column, place_of, probability_column, refuse_rows
 from recsim.ope.tables.named_columns import Named
 from recsim.ope.tables.targets import SUM_ROUNDING
@@ -110,7 +111,7 @@ def known_table(table: pd.DataFrame, named: Named) -> tuple[Floats, Integers, li
     ]
     found = np.stack(parts, axis=1)
     _refuse_sums(table, found.sum(axis=1))
-    logged = found[np.arange(len(table)), action]
+    logged = of_logged(found, action)
     wrong = logged == 0
     if wrong.any():
         row = int(wrong.argmax())
@@ -129,6 +130,29 @@ def known_table(table: pd.DataFrame, named: Named) -> tuple[Floats, Integers, li
                 "are the probability of one choice. Correct one, or name only one of them."
             )
     return found, action, actions
+
+
+def logged_propensities(
+    table: pd.DataFrame, named: Named, known: Floats | None, action: Integers, loggers: Loggers | None
+) -> Floats | None:
+    """(n,) propensities of the logged actions; None where they are to be estimated.
+
+    Raises:
+        ValueError: if a value cannot be, or there is nothing to estimate them from.
+        TypeError: if the column does not hold probabilities.
+    """
+    if loggers is not None:
+        return loggers.balanced
+    if named.propensity:
+        return probability_column(table, named.propensity, "propensity", never=False)
+    if known is not None:
+        return of_logged(known, action)
+    if not named.action:
+        raise ValueError(
+            "columns names no `propensity` and no `action` to estimate it from; name the column with the "
+            "probability of the logged action, or that of the action itself."
+        )
+    return None
 
 
 def groups_of_actions(table: pd.DataFrame, column: str, action: Integers, actions: Sequence[Any]) -> Integers:
