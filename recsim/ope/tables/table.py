@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from recsim.ope.evaluation.estimator import Estimator
@@ -19,7 +20,8 @@ from recsim.ope.evaluation.logs import evaluation_of
 from recsim.ope.evaluation.result import Evaluation
 from recsim.ope.intervals import Resamples
 from recsim.ope.tables.arrays import Table
-from recsim.ope.tables.named_columns import Named
+from recsim.ope.tables.columns import number_of_groups, place_of
+from recsim.ope.tables.named_columns import Named, groups_of
 from recsim.ope.tables.single import singles_of
 from recsim.ope.tables.slates import slates_of
 from recsim.ope.tables.targets import Policies
@@ -66,7 +68,7 @@ def evaluate_table(
     """
     found = table_of(table, policy, columns, weights=weights, seed=seed, classifier=classifier, n_folds=n_folds)
     wanted = chosen(found.estimators if estimators is None else estimators)
-    _refuse_unordered(wanted, Named.of(columns))
+    _refuse_unordered(table, wanted, Named.of(columns))
     resamples = Resamples.draw(found.inputs.n_clusters, n_boot, sub_seed(seed, "bootstrap"))
     judged = {}
     for number, name in enumerate(found.targets):
@@ -102,13 +104,39 @@ def table_of(
     return singles_of(table, named, policy, weights, seed, classifier, n_folds)
 
 
-def _refuse_unordered(wanted: Sequence[Estimator], named: Named) -> None:
-    for one in wanted:
-        if one.estimand == "session" and not (named.session and named.time):
-            raise ValueError(
-                f"estimator {one.name!r} values whole sessions, whose rows must be known and in order; "
-                "name the columns `session` and `time`."
-            )
+def _refuse_unordered(table: pd.DataFrame, wanted: Sequence[Estimator], named: Named) -> None:
+    of_sessions = [one.name for one in wanted if one.estimand == "session"]
+    if not of_sessions:
+        return
+    if not (named.session and named.time):
+        raise ValueError(
+            f"estimator {of_sessions[0]!r} values whole sessions, whose rows must be known and in order; "
+            "name the columns `session` and `time`."
+        )
+    _refuse_tied(table, of_sessions[0], named)
+
+
+def _refuse_tied(table: pd.DataFrame, estimator: str, named: Named) -> None:
+    """Steps of one time have no order, and sorting them by what they hold would invent one."""
+    session, time = groups_of(table, named.session, "session")[0], groups_of(table, named.time, "time")[0]
+    moment, _ = number_of_groups([session, time])
+    what, steps = "row", np.arange(len(table))
+    if named.slate:
+        what, slate = "slate", groups_of(table, named.slate, "slate")[0]
+        steps = np.sort(np.unique(slate, return_index=True)[1])  # the first row of every slate
+    order = steps[np.argsort(moment[steps], kind="stable")]
+    same = np.flatnonzero(np.diff(moment[order]) == 0)
+    if len(same):
+        first, second = (int(row) for row in order[same[0] : same[0] + 2])
+        raise ValueError(
+            f"{place_of(table, second)}: session {_value(table, named.session, second)} has a second {what} of time "
+            f"{_value(table, named.time, second)}, the first in row {first:,}; estimator {estimator!r} values whole "
+            f"sessions and must know their order, so give every {what} of a session its own time."
+        )
+
+
+def _value(table: pd.DataFrame, names: Sequence[str], row: int) -> str:
+    return ", ".join(str(table[name].iloc[row]) for name in names)
 
 
 def _once(sentences: list[str]) -> list[str]:

@@ -201,3 +201,14 @@ def test_bad_tables_never_give_a_silent_nan(table, column, row, value):
     assert not isinstance(value, float) or math.isfinite(value)
     numbers = frame[["value", "se", "low", "high"]].to_numpy()
     assert (frame["verdict"][~np.isfinite(numbers).all(axis=1)] == "do not use").all()
+
+
+def test_slates_of_one_time_have_no_order(table):
+    tied = table.assign(page=table["step"]).astype({"step": int})
+    slate = tied["user"].astype(str) + "/" + tied["step"].astype(str)
+    own = tied["user"] == tied["user"].iloc[0]
+    tied.loc[own, "step"] = 7
+    second = int((own & (slate != slate[0])).to_numpy().argmax())
+    message = rf"^row {second}: session {tied['user'].iloc[0]} has a second slate of time 7, the first in row 0; "
+    with pytest.raises(ValueError, match=message):
+        evaluate(tied, policy="target", columns={**COLUMNS, "slate": ["user", "page"]}, estimators=["pdis"])

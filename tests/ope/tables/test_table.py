@@ -424,3 +424,13 @@ def test_bad_policies_never_give_a_silent_nan(policy):
         return
     numbers = frame[["value", "se", "low", "high"]].to_numpy()
     assert (frame["verdict"][~np.isfinite(numbers).all(axis=1)] == "do not use").all()
+
+
+def test_steps_of_one_time_have_no_order(table):
+    tied = table.copy()
+    tied.loc[4, "step"] = 0  # user 1 has rows 3, 4 and 5
+    message = r"^row 4: session 1 has a second row of time 0, the first in row 3; estimator 'pdis' .* its own time\.$"
+    with pytest.raises(ValueError, match=message):
+        evaluate(tied, policy=1 / 3, columns=COLUMNS, estimators=["ips", "pdis"])
+    assert len(rows_of(evaluate(tied, policy=1 / 3, columns=COLUMNS), "target"))  # which needs no order
+    assert len(rows_of(evaluate(table, policy=1 / 3, columns=COLUMNS, estimators=["pdis"]), "target"))
