@@ -37,7 +37,7 @@ class Table:
         estimators: names of those that the table allows.
         notes: what a decision maker should know about the table.
         whole: by policy, (n, m) float64 probabilities of all actions, where they are known.
-        elsewhere: by policy, the mean probability of actions that were never logged.
+        elsewhere: by policy, the mean probability of actions that were never logged, where those of all are known.
         model: by policy, the reward model at the logged actions and its expectation under the policy, (n, 1, o + 1)
             each.
         modelled: whether there is a reward model.
@@ -67,7 +67,7 @@ class Table:
 
     def case(self, policy: str) -> Case:
         """One policy on this table, for `recsim.ope.evaluation.judged`."""
-        case = Case(self.inputs, self.targets[policy])
+        case = Case(self.inputs, self.targets[policy], unsupported=self.elsewhere.get(policy))
         if self.modelled:
             case.makers["model"] = lambda: self._model(policy)
         in_force, groups, loggers = self.in_force, self.groups, self.loggers

@@ -18,7 +18,7 @@ from recsim.ope.tables.columns import context_array, label_column, one_hot, row_
 from recsim.ope.tables.in_force import Loggers, groups_of_actions, known_table, logged_propensities
 from recsim.ope.tables.named_columns import Named, groups_of, objectives_of
 from recsim.ope.tables.propensities import Propensities, classified, frequencies
-from recsim.ope.tables.targets import Policies, Target, targets_of
+from recsim.ope.tables.targets import Policies, targets_of
 from recsim.streams import sub_seed
 
 Floats = NDArray[np.float64]
@@ -77,7 +77,7 @@ def singles_of(
         estimators=(*ACTIONS, *(GROUPED if named.group else ()), *(SEVERAL if named.logger else ())),
         notes=(*(() if named.session else (NO_SESSION,)), *((rows.loggers.sentence,) if rows.loggers else ())),
         whole=whole,
-        elsewhere={name: _never_logged(target, seen) for name, target in targets.items()},
+        elsewhere={name: targets[name].elsewhere + _unseen(every, seen) for name, every in whole.items()},
         model=_models(rows, inputs, whole, seed, n_folds) if modelled and whole else {},
         modelled=modelled,
         propensities=propensities,
@@ -87,10 +87,9 @@ def singles_of(
     )
 
 
-def _never_logged(target: Target, seen: NDArray[np.bool_]) -> float:
-    """The mean probability of actions that were never logged, whether the table knows of them or not."""
-    known = 0.0 if target.table is None else float(target.table[:, ~seen].sum(axis=1).mean())
-    return target.elsewhere + known
+def _unseen(whole: Floats, seen: NDArray[np.bool_]) -> float:
+    """The mean probability of actions that the table knows of and that were never logged."""
+    return float(whole[:, ~seen].sum(axis=1).mean())
 
 
 @dataclass(frozen=True, eq=False)

@@ -434,3 +434,12 @@ def test_steps_of_one_time_have_no_order(table):
         evaluate(tied, policy=1 / 3, columns=COLUMNS, estimators=["ips", "pdis"])
     assert len(rows_of(evaluate(tied, policy=1 / 3, columns=COLUMNS), "target"))  # which needs no order
     assert len(rows_of(evaluate(table, policy=1 / 3, columns=COLUMNS, estimators=["pdis"]), "target"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "unsupported"),
+    [({"a": 0.5, "b": 0.2, "z": 0.3}, 0.3), ({"a": 1.0}, 0.0), (1 / 3, 0.0), (0.2, None), ("even", None)],
+)
+def test_a_case_knows_what_was_never_logged(table, policy, unsupported):
+    found = table_of(table.assign(even=1 / 3), policy={"own": policy}, columns=COLUMNS)
+    assert found.case("own").unsupported == (None if unsupported is None else pytest.approx(unsupported))
