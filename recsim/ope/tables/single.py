@@ -18,6 +18,7 @@ from recsim.ope.tables.columns import context_array, label_column, one_hot, row_
 from recsim.ope.tables.in_force import Loggers, groups_of_actions, known_table, logged_propensities
 from recsim.ope.tables.named_columns import Named, groups_of, objectives_of
 from recsim.ope.tables.propensities import Propensities, classified, frequencies
+from recsim.ope.tables.refuted import refuted
 from recsim.ope.tables.targets import Policies, targets_of
 from recsim.streams import sub_seed
 
@@ -62,6 +63,7 @@ def singles_of(
         n_clusters=int(rows.cluster.max()) + 1,
         order=np.arange(len(table)),
         estimated=propensities is not None,
+        refuted=rows.refuted(named) if propensities is None else "",
     )
     whole = {name: target.table for name, target in targets.items() if target.table is not None}
     modelled = named.context is not None and bool(rows.actions)
@@ -105,6 +107,7 @@ class _Rows:
         group: (m,) int64, the group of every action; None where none are named.
         loggers: who wrote the rows; None where a single policy did.
         position: (n,) int64 numbers of the positions.
+        positions: their labels; empty where none are named.
         cluster: (n,) int64 sessions.
         by_context: whether propensities may be estimated from context.
         order: (n,) int64, the table's rows sorted by session, time and content; without sessions by time alone, and
@@ -119,6 +122,7 @@ class _Rows:
     group: Integers | None
     loggers: Loggers | None
     position: Integers
+    positions: list[Any]
     cluster: Integers
     by_context: bool
     order: Integers
@@ -134,7 +138,9 @@ class _Rows:
             action, actions = label_column(table, named.action, "action")
         logged = logged_propensities(table, named, known, action, loggers)
         group = groups_of_actions(table, named.group, action, actions) if named.group else None
-        position = label_column(table, named.position, "position")[0] if named.position else np.zeros(n, np.int64)
+        position, positions = np.zeros(n, np.int64), list[Any]()
+        if named.position:
+            position, positions = label_column(table, named.position, "position")
         places = one_hot(position, int(position.max()) + 1, MOST_POSITIONS)
         context = np.concatenate([context_array(table, named.context or ()), places], axis=1)
         time = groups_of(table, named.time, "time")[0] if named.time else np.zeros(n, np.int64)
@@ -158,6 +164,7 @@ class _Rows:
             group=group,
             loggers=loggers,
             position=position,
+            positions=positions,
             cluster=cluster,
             by_context=bool(named.context),
             order=order,
@@ -176,6 +183,13 @@ class _Rows:
             position=self.position[order],
             cluster=self.cluster[order],
         )
+
+    def refuted(self, named: Named) -> str:
+        """What shows that the table's propensities are not those in force; each row's are those of who wrote it."""
+        if not named.action or self.logged is None:
+            return ""
+        own = self.logged if self.loggers is None else np.exp(self.loggers.own)
+        return refuted(self.action, self.actions, named.action, self.position, self.positions, own, self.cluster)
 
     def estimated(self, classifier: Any | None, n_folds: int) -> Propensities:
         """Propensities from context where some is named, else from frequencies."""
