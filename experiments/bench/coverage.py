@@ -21,7 +21,7 @@ from recsim.experiments.run_folder import all_versions
 from recsim.experiments.threads import threads
 from recsim.ope import region, sequences, slate
 from recsim.ope.bounds import hoeffding, maurer_pontil, normal, normal_difference, student_t
-from recsim.ope.diagnostics import Verdict, harmonic_ess, overlap_of, verdict_of
+from recsim.ope.diagnostics import Verdict, deciding, harmonic_ess, overlap_of, verdict_of
 from recsim.ope.intervals import Interval, Resamples, bootstrap, difference
 from recsim.ope.support import contribution_range
 from recsim.ope.terms import Terms
@@ -181,7 +181,7 @@ class _Tally:
     def _one(self, own: dict[str, Terms], other: dict[str, Terms], logs: Logs, log: int, number: int) -> None:
         size, world = self._size, self._world
         resamples = Resamples.draw(world.sessions, size.n_boot, sub_seed(size.seed, f"{world.name} boot {number}"))
-        verdicts = verdicts_of(world, logs, log)
+        verdicts = verdicts_of(world, logs, log, own)
         for name, terms in own.items():
             self._levels[name].append(verdicts[name].level)
             first = Terms(terms.numerator[:, :, :1], terms.denominator)  # the first objective stands for all
@@ -285,8 +285,8 @@ def bounds_of(world: World, name: str) -> tuple[float, float]:
     return contribution_range(largest, modelled=name == "dr")
 
 
-def verdicts_of(world: World, logs: Logs, log: int) -> dict[str, Verdict]:
-    """What the diagnostics say of each estimator from one log."""
+def verdicts_of(world: World, logs: Logs, log: int, terms: dict[str, Terms]) -> dict[str, Verdict]:
+    """What the diagnostics say of each estimator from one log, of which it made these `terms`."""
     there = logs.there[log]
     cell, session = logs.cell[log][there], np.nonzero(there)[0]
     weight = np.exp(np.cumsum(world.cells.target[cell] - world.cells.logged[cell], axis=1))  # (n, k)
@@ -300,7 +300,11 @@ def verdicts_of(world: World, logs: Logs, log: int) -> dict[str, Verdict]:
     parts = {True: whole, False: replace(averaged, ess=harmonic_ess(ess, share))}
     earned = {True: reward.sum(axis=1) * weight[:, -1], False: (reward * weight).sum(axis=1)}
     return {
-        name: verdict_of(parts[name in WHOLE], rewarded_sessions=len(np.unique(session[earned[name in WHOLE] > 0])))
+        name: verdict_of(
+            parts[name in WHOLE],
+            rewarded_sessions=len(np.unique(session[earned[name in WHOLE] > 0])),
+            deciding_sessions=float(deciding(terms[name].influence)[0]),
+        )
         for name in world.names
     }
 

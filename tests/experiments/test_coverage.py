@@ -136,7 +136,8 @@ def test_intervals_and_verdicts_are_the_librarys(found: dict[str, Any]) -> None:
     one = Terms(terms.numerator[: world.sessions], terms.denominator[: world.sessions])
     intervals = intervals_of(world, "sips", one, Resamples.draw(world.sessions, 20, 0), 0.95)
     assert (intervals["hoeffding"].low[0], intervals["hoeffding"].high[0]) == (0.0, 1.0)
-    verdict = verdicts_of(world, logs, 0)["sips"]
+    own = dict.fromkeys(world.names, one)
+    verdict = verdicts_of(world, logs, 0, own)["sips"]
     assert verdict.level != "trust"
 
 
