@@ -357,7 +357,7 @@ def _support_problems(overlap: Overlap) -> Iterable[tuple[Level, str]]:
     if overlap.unsupported:
         yield (
             "do not use" if overlap.unsupported > REFUSE_ABOVE_UNSUPPORTED else "caution",
-            f"{overlap.unsupported:.1%} of what it would show had no chance to be logged; no weight can stand for it.",
+            f"{overlap.unsupported:.1%} of what it would show was never logged; no weight can stand for it.",
         )
     unseen = overlap.unseen
     if unseen is not None and unseen > CAUTION_ABOVE_UNSEEN:

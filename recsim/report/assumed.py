@@ -6,6 +6,7 @@ from recsim.ope import ESTIMATORS
 
 ALONE = "that its model is right where the policy differs from the log"
 NOTHING = "nothing of how rewards come about"
+TAMED = "that little is lost where weights are tamed"
 BY_WEIGHTS = {
     "whole slates": NOTHING,
     "position by position": "that what a position earns does not depend on the items below it",
@@ -19,7 +20,8 @@ BY_WEIGHTS = {
     "replayed rows": "that the logged actions were drawn at random",
     "whole sessions": NOTHING,
     "step by step": NOTHING,
-    "steps before": "of the last slate what its own weights do",
+    "steps before, then position by position": "that what a position earns does not depend on the items below it",
+    "steps before, then the pseudo-inverse": "that a slate earns the sum of what each item brings at its position",
     "visits": "that what a policy sees of a user is all that matters for what comes next",
     "visits of other sessions": "that what a policy sees of a user is all that matters for what comes next",
 }
@@ -36,5 +38,4 @@ def assumed(estimator: str) -> str:
         return ""
     if known.weighting is None:
         return ALONE
-    tuned = known.weighting.name == f"{estimator} weights"  # weights of single actions, cut or shrunk
-    return NOTHING if tuned else BY_WEIGHTS.get(known.weighting.name, "")
+    return TAMED if known.tames else BY_WEIGHTS.get(known.weighting.name, "")

@@ -92,8 +92,8 @@ def test_no_weight_at_all_and_huge_weights():
         ({"possible": 20_000.0}, "trust", r"no single slate"),  # the mean weight leaves no room for them
         ({"possible": 100.0, "mean_se": 0.2}, "trust", r"no single slate"),  # 10,000 slates would hold some
         ({"unsupported": 0.0}, "trust", r"no single slate"),
-        ({"unsupported": 0.01}, "caution", r"1.0% of what it would show had no chance to be logged"),
-        ({"unsupported": 0.2}, "do not use", r"20.0% of what it would show had no chance to be logged"),
+        ({"unsupported": 0.01}, "caution", r"1.0% of what it would show was never logged"),
+        ({"unsupported": 0.2}, "do not use", r"20.0% of what it would show was never logged"),
     ],
 )
 def test_verdicts(change, level, reason):

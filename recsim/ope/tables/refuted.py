@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from recsim.ope.tables.columns import number_of_groups
 from recsim.ope.terms import sum_by
 
 Floats = NDArray[np.float64]
@@ -28,6 +27,7 @@ TOLERANCE = 0.05  # rounded propensities are no other propensities
 STANDARD_ERRORS = 4.0
 FALSE_ALARMS = 0.001  # chance of one in a table, shared among its actions
 UNSEEN_SESSIONS = 2.0
+SMALLEST = 1e-100  # propensities below count as so much, which floats can square
 
 
 def excess_of(
@@ -52,21 +52,21 @@ def excess_of(
     >>> row.tolist(), ratio.tolist(), bool(size[0] > 1)  # logged in every row, which has chance 1/2
     ([0], [2.0], True)
     """
-    _, place = np.unique(position, return_inverse=True)
+    inverse = 1 / np.maximum(propensity, SMALLEST)
+    first_of_place, place = _numbers(np.zeros_like(position), position)
     size = np.bincount(place).astype(np.float64)
-    of_session, session_place, _ = _pairs(cluster, place)
-    rows_of = np.bincount(of_session).astype(np.float64)  # of every session at a position
-    squares = np.bincount(session_place, weights=rows_of**2)
-    sessions = np.bincount(session_place)
-    group, n_groups = number_of_groups([place, action])
-    first = np.unique(group, return_index=True)[1]
+    first, of_session = _numbers(cluster, place)
+    rows_of, place_of_session = np.bincount(of_session).astype(np.float64), place[first]  # of sessions at positions
+    squares = sum_by(rows_of**2, place_of_session, len(first_of_place))
+    sessions = np.bincount(place_of_session)
+    first, group = _numbers(place, action)
     where = place[first]
-    ratio = sum_by(1 / propensity, group, n_groups) / size[where]
-    both, pair_group, first_of_pair = _pairs(cluster, group)
-    total = sum_by(1 / propensity, both, len(pair_group))
+    ratio = sum_by(inverse, group, len(first)) / size[where]
+    first_of_pair, pair = _numbers(cluster, group)
+    total, pair_group = sum_by(inverse, pair, len(first_of_pair)), group[first_of_pair]
     expected = ratio[pair_group] * rows_of[of_session[first_of_pair]]
     # Sessions without the action differ by their expected share alone, whose squares are in `squares`.
-    spread = ratio**2 * squares[where] + sum_by((total - expected) ** 2 - expected**2, pair_group, n_groups)
+    spread = ratio**2 * squares[where] + sum_by((total - expected) ** 2 - expected**2, pair_group, len(first))
     spread = np.maximum(spread, 0.0) + UNSEEN_SESSIONS * (squares / sessions)[where]
     judged = np.bincount(group) >= FEWEST_ROWS
     degrees = np.maximum(sessions[where] - 1, 1)
@@ -106,8 +106,7 @@ def refuted(
     )
 
 
-def _pairs(cluster: Integers, part: Integers) -> tuple[Integers, Integers, Integers]:
-    """The number (n,) of each row's session and part together, the part of each number, and its first row."""
-    both, _ = number_of_groups([cluster, part])
-    first = np.unique(both, return_index=True)[1]
-    return both, part[first], first
+def _numbers(one: Integers, other: Integers) -> tuple[Integers, Integers]:
+    """The first row (g,) of every pair of two codes, and the number (n,) of each row's pair."""
+    _, first, number = np.unique(one * (int(other.max()) + 1) + other, return_index=True, return_inverse=True)
+    return first, number

@@ -136,7 +136,7 @@ def test_actions_that_were_possible_and_never_logged():
 def test_actions_that_nobody_knows_are_without_support(columns):
     found = evaluate(grouped(400), {"a": 0.5, "z": 0.5}, {"reward": "click", "action": "item", **columns})
     assert set(rewards(found)["verdict"]) == {"do not use"}
-    assert "50.0% of what it would show had no chance to be logged" in " ".join(found.warnings["target"])
+    assert "50.0% of what it would show was never logged" in " ".join(found.warnings["target"])
 
 
 def test_what_groups_need():
