@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count as count_from
 
 import numpy as np
 import pandas as pd
@@ -113,9 +114,10 @@ def _placed(table: pd.DataFrame, named: Named, slate: Integers) -> Integers:
     if (count != size).any():
         short = int((count != size).argmax())
         own = np.flatnonzero(slate == short)
-        lost = sorted(set(range(int(start), int(last) + 1)) - {int(value) for value in position[own]})
+        there = {int(value) for value in position[own]}
+        lost = next(number for number in count_from(int(start)) if number not in there)
         raise ValueError(
-            f"{place_of(table, int(own[0]))}: slate {_label(table, named, int(own[0]))} has no position {lost[0]}, as "
+            f"{place_of(table, int(own[0]))}: slate {_label(table, named, int(own[0]))} has no position {lost}, as "
             f"others have; add the missing row. Where a slate was shown shorter, give the rows below it reward 0 and "
             "probability 1 under all policies."
         )

@@ -160,6 +160,9 @@ def test_what_contradicts_itself(table):
         check(table, position=None)
     with pytest.raises(ValueError, match=r"row 0: column 'position' \(position\) is 1.5; positions are whole numbers"):
         check(table.assign(position=table["position"] + 0.5))
+    far = table.assign(position=table["position"].where(np.arange(len(table)) != 7, 10**12))
+    with pytest.raises(ValueError, match=r"slate .* has no position \d, as others have; add the missing row"):
+        check(far)
     with pytest.raises(TypeError, match=r"row 0: column 'position' \(position\) holds str"):
         check(table.assign(position=table["position"].astype(str)))
     with pytest.raises(ValueError, match=r"row 7: column 'item' \(action\) is missing"):
