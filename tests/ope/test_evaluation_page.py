@@ -71,7 +71,11 @@ def test_the_thresholds_are_those_in_force() -> None:
         f"mean weight further from 1 than {diagnostics.FAR_FROM_ONE}, by more than {standard}",
         f"effective sample size below {diagnostics.CAUTION_BELOW_ESS}, one slate above "
         f"{diagnostics.CAUTION_ABOVE_SHARE * 100:.0f} %",
-        f"fewer than {diagnostics.FEW_SESSIONS} sessions, fewer than {diagnostics.FEW_REWARDED} with any reward",
+        f"fewer than {diagnostics.FEW_SESSIONS} effective sessions, fewer than {diagnostics.FEW_REWARDED} with any",
+        f"fewer than {diagnostics.CAUTION_BELOW_DECIDING}, than {diagnostics.REFUSE_BELOW_DECIDING} sessions decide",
+        f"weights above {diagnostics.HEAVY_TAIL}, above {diagnostics.NO_MEAN:.0f} ",
+        f"{diagnostics.CAUTION_ABOVE_UNSEEN * 100:.0f} %, {diagnostics.REFUSE_ABOVE_UNSEEN * 100:.0f} % of what",
+        f"any, more than {diagnostics.REFUSE_ABOVE_UNSUPPORTED * 100:.0f} % of what the policy shows",
         f"off by more than {diagnostics.FAR_MISS * 100:.0f} % and {standard}",
     ):
         assert sentence in table
