@@ -39,8 +39,8 @@ _RULE_OF_THREE = 3.0  # -ln 0.05: nothing was seen of what is expected less ofte
 _ONE_SIDED = 1.645  # standard errors of a one-sided 95 % limit
 ESTIMATED = "the log's propensities are estimates of its policy, and no interval tells how far they are off."
 REMEDY = "Rely on a guaranteed interval (recsim.ope.sequences.off_policy or recsim.ope.bounds.maurer_pontil)."
-# With these, nominal 95 % intervals from 1,200 clustered logs of slates of 10 covered 94 to 95 % where the verdict was
-# trust, by every weighted estimator; 86 (rips) to 93 % where it was caution; 57 (sips) to 91 % (dr) where it was do not
+# With these, nominal 95 % intervals from 800 clustered logs of slates of 10 covered 94 to 95 % where the verdict was
+# trust, by every weighted estimator; 85 (rips) to 95 % where it was caution; 62 (sips) to 92 % (dr) where it was do not
 # use. A test repeats this. docs/coverage.md has rare heavy weights.
 
 
