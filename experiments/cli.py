@@ -197,6 +197,9 @@ def evaluate(
     ] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a report here.")] = None,
     form: Annotated[Form | None, typer.Option("--format", help="To FILE, or to the terminal without one.")] = None,
+    coverage: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Show in the report what `recsim bench coverage` wrote.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that share a folder of logs.")] = 1,
     ray: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Ray cluster instead, or local.")] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all estimates here, too.")] = None,
@@ -209,15 +212,17 @@ def evaluate(
         raise UserError("--format html needs a file: pass --report FILE.")
     settings = _read(config if config is not None else _config_of(run))
     from recsim.experiments import tables
-    from recsim.experiments.judging import Judging, document, judge
+    from recsim.experiments.judging import Judging, document, judge, measured_coverage
     from recsim.experiments.progress import console_display
     from recsim.files import write_json
     from recsim.report import render_evaluation, write_evaluation
 
+    measured = {} if coverage is None else {"coverage": measured_coverage(coverage)}
     how = Judging(policies, estimators, logging, run, workers, ray)
     with console_display(stderr()) as display:
         evaluation = judge(settings, log, how, n_threads=threads, display=display)
     found, catalog = document(evaluation, log, settings)
+    found |= measured
     if form in ("markdown", "json") and report is None:
         typer.echo(render_evaluation(found, form=form))
     else:

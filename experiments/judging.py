@@ -17,6 +17,7 @@ from recsim.experiments.policies import build, model_file
 from recsim.experiments.progress import Advance, Display
 from recsim.experiments.threads import threads
 from recsim.experiments.world import World, catalog_of
+from recsim.files import read_json
 from recsim.logs import Log, LogInfo, read_log
 from recsim.logs_parquet import info_of
 from recsim.ope import Evaluation
@@ -94,6 +95,21 @@ def document(evaluation: Evaluation, path: Path, config: RunConfig) -> tuple[dic
         if path.is_file():
             found["examples"] = logged_examples(read_log(path), catalog)
     return found, catalog
+
+
+def measured_coverage(path: Path) -> Any:
+    """What `recsim bench coverage --out` wrote.
+
+    Raises:
+        UserError: if there is no such file, or it holds something else.
+    """
+    try:
+        found = read_json(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); `recsim bench coverage --out` writes such files.") from error
+    if not isinstance(found, dict) or not {"level", "intervals"} <= set(found):
+        raise UserError(f"{path} holds no measured coverage; `recsim bench coverage --out` writes such files.")
+    return found
 
 
 def _folder(

@@ -191,6 +191,15 @@ def test_an_evaluation_is_reported_as_a_page_and_as_text(
     result = recsim(*evaluate, "--format", "json")
     assert {e["policy"] for e in json.loads(result.stdout)["estimates"]} == {"uniform", "popularity"}
     refused(recsim(*evaluate, "--format", "html"), "--format html needs a file: pass --report FILE.")
+    coverage = Path(__file__).parents[2] / "docs" / "results" / "coverage.json"
+    result = recsim(*evaluate, "--report", page, "--coverage", coverage)
+    assert result.exit_code == 0, result.output
+    assert "Coverage of the intervals" in page.read_text()
+    refused(
+        recsim(*evaluate, "--coverage", small_file),
+        f"{small_file} cannot be read (Expecting value: line 1 column 1 (char 0)); `recsim bench coverage --out` "
+        "writes such files.",
+    )
     refused(
         recsim(*evaluate, "--estimators", "sipps"),
         f"there is no estimator 'sipps'; choose from {', '.join(ESTIMATORS)}.",
