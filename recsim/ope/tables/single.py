@@ -14,9 +14,8 @@ from recsim.ope.evaluation.estimators import ACTIONS, GROUPED, SEVERAL
 from recsim.ope.evaluation.inputs import Inputs
 from recsim.ope.tables.action_model import ActionModel
 from recsim.ope.tables.arrays import NO_SESSION, Table, log_targets
-from recsim.ope.tables.calibration import of_logged
-from recsim.ope.tables.columns import context_array, label_column, one_hot, probability_column, row_codes
-from recsim.ope.tables.in_force import Loggers, groups_of_actions, known_table
+from recsim.ope.tables.columns import context_array, label_column, one_hot, row_codes
+from recsim.ope.tables.in_force import Loggers, groups_of_actions, known_table, logged_propensities
 from recsim.ope.tables.named_columns import Named, groups_of, objectives_of
 from recsim.ope.tables.propensities import Propensities, classified, frequencies
 from recsim.ope.tables.refuted import refuted
@@ -137,7 +136,7 @@ class _Rows:
             known, action, actions = known_table(table, named)
         elif named.action:
             action, actions = label_column(table, named.action, "action")
-        logged = _logged(table, named, known, action, loggers)
+        logged = logged_propensities(table, named, known, action, loggers)
         group = groups_of_actions(table, named.group, action, actions) if named.group else None
         position, positions = np.zeros(n, np.int64), list[Any]()
         if named.position:
@@ -206,24 +205,6 @@ class _Rows:
             classifier=classifier,
             n_folds=n_folds,
         )
-
-
-def _logged(
-    table: pd.DataFrame, named: Named, known: Floats | None, action: Integers, loggers: Loggers | None
-) -> Floats | None:
-    """(n,) propensities of the logged actions; None where they are to be estimated."""
-    if loggers is not None:
-        return loggers.balanced
-    if named.propensity:
-        return probability_column(table, named.propensity, "propensity", never=False)
-    if known is not None:
-        return of_logged(known, action)
-    if not named.action:
-        raise ValueError(
-            "columns names no `propensity` and no `action` to estimate it from; name the column with the "
-            "probability of the logged action, or that of the action itself."
-        )
-    return None
 
 
 def _models(
