@@ -25,7 +25,7 @@ from scipy.special import ndtri, stdtrit
 
 from recsim.jit import kernel
 from recsim.ope.intervals import Interval, refuse_level
-from recsim.ope.terms import Terms
+from recsim.ope.terms import Terms, standard_error
 
 Floats = NDArray[np.float64]
 
@@ -162,13 +162,6 @@ def maurer_pontil(
     n, length = len(terms), float(np.log(4 / (1 - level)))
     fixed = 7 * most * (top - least) * length / (3 * (n - 1))
     return _not_rejected(terms, least, top, level, within, float(np.sqrt(2 * length / n)), fixed)
-
-
-def standard_error(influence: Floats) -> Floats:
-    """(o,) of an estimate with the influence (n, o) of independent rows."""
-    n = len(influence)
-    error: Floats = np.sqrt(n / (n - 1) * np.square(influence).sum(axis=0))
-    return error
 
 
 def _symmetric(terms: Terms, level: float, quantile: Callable[[int], float]) -> Interval:

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from recsim.jit import dot, inline_kernel, kernel
-from recsim.ope.terms import Terms, value_of_columns
+from recsim.ope.terms import Terms, standard_error, value_of_columns
 from recsim.streams import Moments, Streams, block_of, purpose_key, word_of
 
 Floats = NDArray[np.float64]
@@ -234,9 +234,7 @@ def refuse_level(level: float) -> None:
 
 
 def _interval(value: Floats, influence: Floats, draws: Floats, level: float) -> Interval:
-    n_clusters = len(influence)
-    se = np.sqrt(n_clusters / (n_clusters - 1) * np.square(influence).sum(axis=0))
-    return percentile_interval(value, se, draws, level)
+    return percentile_interval(value, standard_error(influence), draws, level)
 
 
 def _refuse_few_draws(n_boot: int) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from recsim.ope.action_checks import action_models_like, refuse_rows, reward_and_weight, weight_array
-from recsim.ope.terms import Terms
+from recsim.ope.terms import Terms, standard_error
 
 Floats = NDArray[np.float64]
 Key = TypeVar("Key", bound=Hashable)
@@ -143,7 +143,7 @@ def _intervals(candidates: Mapping[Key, Terms], delta: float) -> tuple[Floats, F
         if np.isnan(terms.value).any():
             raise ValueError(f"candidate {name!r} has no value: nothing in the log bears on it. Leave it out.")
     values = np.array([terms.value for terms in candidates.values()])
-    errors = np.array([np.sqrt(n / (n - 1) * np.square(t.influence).sum(axis=0)) for t in candidates.values()])
+    errors = np.array([standard_error(terms.influence) for terms in candidates.values()])
     return values, errors * stats.t.ppf(1 - delta, n - 1)
 
 

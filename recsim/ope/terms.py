@@ -69,6 +69,13 @@ def mean_terms(contribution: Floats) -> Terms:
     return Terms(contribution[:, None, :], np.ones((len(contribution), 1)))
 
 
+def standard_error(influence: Floats) -> Floats:
+    """(o,) of an estimate with the influence (n, o) of independent rows."""
+    n = len(influence)
+    error: Floats = np.sqrt(n / (n - 1) * np.square(influence).sum(axis=0))
+    return error
+
+
 def sum_of_ratios(numerator: Floats, denominator: Floats) -> Floats:
     """Sum over the groups of numerator (..., g, o) / denominator (..., g): (..., o), NaN where a denominator is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -26,7 +26,7 @@ from recsim.ope.evaluation.estimators import ESTIMATORS, PREFERRED, PREFERRED_SE
 from recsim.ope.evaluation.result import Estimate, estimates_of
 from recsim.ope.evaluation.weights import Weighed, Weighting
 from recsim.ope.intervals import Interval, Resamples, bootstrap
-from recsim.ope.terms import Terms
+from recsim.ope.terms import Terms, standard_error
 
 Floats = NDArray[np.float64]
 
@@ -188,9 +188,7 @@ def modelled(interval: Interval, miss: Floats, miss_se: Floats, weighed: Weighed
 
 def _miss(terms: Terms, corrected: Terms) -> tuple[Floats, Floats]:
     """(o,) the model's weighted error on the log, e.g. DM minus DR, and its standard error clustered by session."""
-    n = len(terms)
-    influence = terms.influence - corrected.influence
-    return terms.value - corrected.value, np.sqrt(n / (n - 1) * np.square(influence).sum(axis=0))
+    return terms.value - corrected.value, standard_error(terms.influence - corrected.influence)
 
 
 def _widened(interval: Interval, reach: Floats) -> Interval:
