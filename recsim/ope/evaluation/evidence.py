@@ -18,7 +18,6 @@ from recsim.ope.evaluation.inputs import Inputs, target_of
 from recsim.ope.fqe import FittedQ, fitted_q
 from recsim.ope.pseudo_inverse import product_weight, uniform_weight
 from recsim.ope.reward_model import Features, RewardModel
-from recsim.ope.steps import Steps
 from recsim.ope.visitation import Visits, visit_ratio
 
 if TYPE_CHECKING:
@@ -200,8 +199,7 @@ class Evidence:
     def _visits(self, target: Floats, n_folds: int) -> Visits:
         """How much likelier the target gets to states that are alike, in clusters of observations."""
         seen = self.log.observation
-        steps = Steps.of(self.inputs.cluster, self.inputs.step)
-        distinct = min(len(np.unique(seen[train], axis=0)) for train, _ in steps.splits(n_folds))
+        distinct = min(len(np.unique(seen[train], axis=0)) for train, _ in self.inputs.steps.splits(n_folds))
         n_clusters = min(STATES, distinct)
         slates = target.sum(axis=1), self.inputs.logged.sum(axis=1)
         return visit_ratio(seen, *slates, **self._rows(), n_clusters=n_clusters, n_folds=n_folds, seed=self.seed)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recsim.ope.checks import logged_array, refuse_lengths, reward_array, target_array
 from recsim.ope.intervals import clusters_of
 from recsim.ope.reward_model import row_blocks
+from recsim.ope.steps import Steps
 
 if TYPE_CHECKING:
     from recsim.logs import Log
@@ -60,11 +61,14 @@ class Inputs:
         return step
 
     @cached_property
+    def steps(self) -> Steps:
+        """Where each row belongs among sessions and steps."""
+        return Steps.of(self.cluster, self.step)
+
+    @cached_property
     def by_step(self) -> Floats:
         """(sessions, t, o + 1) rewards of slates, 0 after a session's end."""
-        out = np.zeros((self.n_clusters, int(self.step.max()) + 1, self.reward.shape[2]))
-        out[self.cluster, self.step] = self.reward.sum(axis=1)
-        return out
+        return self.steps.table(self.reward.sum(axis=1))
 
     @cached_property
     def so_far(self) -> Floats:

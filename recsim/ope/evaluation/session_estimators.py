@@ -37,22 +37,15 @@ def _before(case: Case) -> Floats:
     return np.concatenate([np.ones((len(carried), 1)), carried[:, :-1]], axis=1)
 
 
-def _by_step(case: Case, values: Floats, after: float) -> Floats:
-    """(sessions, t, ...) of `values` (n, ...), with `after` once a session has ended."""
-    found = np.full((case.inputs.n_clusters, int(case.inputs.step.max()) + 1, *values.shape[1:]), after)
-    found[case.inputs.cluster, case.inputs.step] = values
-    return found
-
-
 def _cells(case: Case) -> Floats:
     """(sessions, t k) weights of every position of every step: of all slates before, and down to the position."""
-    cells = _before(case)[:, :, None] * _by_step(case, case.prefix, 1.0)
+    cells = _before(case)[:, :, None] * case.inputs.steps.table(case.prefix, after=1.0)
     return cells.reshape(len(cells), -1)
 
 
 def _cell_rewards(case: Case) -> Floats:
     """(sessions, t k, o + 1) rewards of every position of every step."""
-    rewards = _by_step(case, case.reward, 0.0)
+    rewards = case.inputs.steps.table(case.reward)
     return rewards.reshape(len(rewards), -1, rewards.shape[3])
 
 
@@ -78,7 +71,7 @@ CELLS = Weighting("steps before, then position by position", "session", _cells, 
 ADDED = Weighting(
     "steps before, then the pseudo-inverse",
     "session",
-    lambda case: _before(case) * _by_step(case, case.pseudo_inverse, 1.0),
+    lambda case: _before(case) * case.inputs.steps.table(case.pseudo_inverse, after=1.0),
 )
 
 VISITS = Weighting("visits", "session", lambda case: _visited(case, case.visits))
