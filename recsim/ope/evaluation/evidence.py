@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -177,16 +177,16 @@ class Evidence:
         streams = reward_model.sample_streams(self.seed, log.user, log.session, log.step)
         draws = []
         for sample in range(self.n_samples):
-            here = streams(sample)
-            blocks = [
-                model.predict(
-                    log.observation[rows], policy.next_items(log.observation[rows], log.slate[rows], here[rows]), rows
-                )
-                for rows in reward_model.row_blocks(len(log.slate))
-            ]
-            draws.append(self.inputs.with_total(np.concatenate(blocks)))
+            draws.append(
+                self.inputs.with_total(self._in_blocks(partial(self._next_worth, policy, model, streams(sample))))
+            )
         expected: Floats = np.mean(draws, axis=0)
         return logged + below, expected + below
+
+    def _next_worth(self, policy: NextItems, model: RewardModel, streams: Streams, rows: slice) -> Floats:
+        """(rows, k, o) the reward model at items that the policy may show below those logged above."""
+        seen = self.log.observation[rows]
+        return model.predict(seen, policy.next_items(seen, self.log.slate[rows], streams[rows]), rows)
 
     def _fitted(self, shown: Floats, drawn: Floats) -> FittedQ:
         """Fitted Q evaluation on summaries of slates."""
@@ -216,38 +216,37 @@ class Evidence:
 
     def _drawn(self, policy: Policy, streams: Streams) -> Items:
         """(n, k) a slate of the policy for every row of the log."""
-        blocks = reward_model.row_blocks(len(self.log))
-        return np.concatenate([policy.act(self.log.observation[rows], streams[rows]).slate for rows in blocks])
+        found: Items = self._in_blocks(lambda rows: policy.act(self.log.observation[rows], streams[rows]).slate)
+        return found
+
+    def _in_blocks(self, ask: Callable[[slice], Any]) -> Any:
+        """What `ask` says of all rows of the log, of as many at once as fit into memory."""
+        return np.concatenate([ask(rows) for rows in reward_model.row_blocks(len(self.log))])
 
     def _summaries(self, features: Features, slate: Items) -> Floats:
         """(n, 2 f) of slates shown in the situations of the log: mean and spread of their items' features."""
-        found = []
-        for rows in reward_model.row_blocks(len(slate)):
+
+        def of_rows(rows: slice) -> NDArray[np.float32]:
             design = reward_model.design_of(features, self.log.observation[rows], slate[rows], rows)[:, :, :-1]
-            found.append(np.concatenate([design.mean(axis=1), design.std(axis=1)], axis=1))
-        return np.concatenate(found).astype(np.float64)
+            return np.concatenate([design.mean(axis=1), design.std(axis=1)], axis=1)
+
+        found: Floats = self._in_blocks(of_rows).astype(np.float64)
+        return found
 
     def _places(self, policy: Placing) -> Floats:
         """(n, k, k) of one policy."""
-        log = self.log
-        blocks = [
-            policy.position_log_prob(log.observation[rows], log.slate[rows])
-            for rows in reward_model.row_blocks(len(log))
-        ]
-        return np.concatenate(blocks)
+        seen, slate = self.log.observation, self.log.slate
+        found: Floats = self._in_blocks(lambda rows: policy.position_log_prob(seen[rows], slate[rows]))
+        return found
 
     def _marginals(self, policy: Marginals, logging: Marginals) -> tuple[Floats, Floats]:
         """(n, k) each: the target's and the logging policy's."""
-        log = self.log
-        found = []
-        for one in (policy, logging):
-            blocks = [
-                one.marginal_log_prob(log.observation[rows], log.slate[rows])
-                for rows in reward_model.row_blocks(len(log))
-            ]
-            found.append(np.concatenate(blocks))
-        return target_array(found[0], "marginal_log_prob of the target"), logged_array(
-            found[1], "marginal_log_prob of the logging policy"
+        seen, slate = self.log.observation, self.log.slate
+        target = self._in_blocks(lambda rows: policy.marginal_log_prob(seen[rows], slate[rows]))
+        logged = self._in_blocks(lambda rows: logging.marginal_log_prob(seen[rows], slate[rows]))
+        return (
+            target_array(target, "marginal_log_prob of the target"),
+            logged_array(logged, "marginal_log_prob of the logging policy"),
         )
 
 
