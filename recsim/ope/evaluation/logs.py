@@ -91,7 +91,7 @@ def evaluate_log(
         tick(f"{name}: propensities and reward model")
         judged[name] = Judged.of(case, wanted, resamples, level)
         if estimators is not None:
-            _refuse_missing(name, judged[name])
+            refuse_missing(name, judged[name])
         tick(f"{name}: estimates and intervals")
     return evaluation_of(judged, resamples, level, seed)
 
@@ -119,7 +119,8 @@ def evaluation_of(judged: Mapping[str, Judged], resamples: Resamples, level: flo
     )
 
 
-def _refuse_missing(policy: str, judged: Judged) -> None:
+def refuse_missing(policy: str, judged: Judged) -> None:
+    """Raise ValueError where an estimator that was asked for by name cannot be used for `policy`."""
     for name, why in judged.left_out.items():
         raise ValueError(f"estimator {name!r} cannot be used for policy {policy!r}: it {why}")
 

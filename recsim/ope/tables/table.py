@@ -16,7 +16,7 @@ import pandas as pd
 from recsim.ope.evaluation.estimator import Estimator
 from recsim.ope.evaluation.estimators import chosen
 from recsim.ope.evaluation.judged import Judged
-from recsim.ope.evaluation.logs import evaluation_of
+from recsim.ope.evaluation.logs import evaluation_of, refuse_missing
 from recsim.ope.evaluation.result import Evaluation
 from recsim.ope.intervals import Resamples
 from recsim.ope.tables.arrays import Table
@@ -74,8 +74,7 @@ def evaluate_table(
     for number, name in enumerate(found.targets):
         judged[name] = Judged.of(found.case(name), wanted, resamples, level)
         if estimators is not None:
-            for left_out, why in judged[name].left_out.items():
-                raise ValueError(f"estimator {left_out!r} cannot be used for policy {name!r}: it {why}")
+            refuse_missing(name, judged[name])
         if progress:
             progress(number + 1, len(found.targets), f"{name}: estimates and intervals")
     evaluation = evaluation_of(judged, resamples, level, seed)
