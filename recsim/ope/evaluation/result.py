@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -30,7 +31,7 @@ class Estimate:
         estimand: whether the value is of a `slate` in the situations of the log or of a whole `session`.
         objective: name of the objective; `reward` is the weighted sum of all.
         value: the estimate; NaN only where the verdict is `do not use`.
-        se: standard error, clustered by session; for models such as `dm` without the error of the model.
+        se: standard error, clustered by session; for models such as `dm` with the weighted error of the model.
         low: lower end of the interval, which for models reaches as far as their weighted error on the log.
         high: upper end of the interval.
         ess: effective sample size in slates (sessions, where these are valued); NaN for models, which use no weights.
@@ -179,8 +180,14 @@ class Evaluation:
         left out. The intervals hold together: as the first is the one that came out first, each has the level of a
         comparison of all pairs, 1 - (1 - level) / pairs (Bonferroni).
         """
+        return self._leads[estimand]
+
+    @cached_property
+    def _leads(self) -> dict[Estimand, list[Lead]]:
+        return {"slate": self._leads_of(PREFERRED), "session": self._leads_of(PREFERRED_SESSION)}
+
+    def _leads_of(self, order: Sequence[str]) -> list[Lead]:
         total = self.objectives[-1]
-        order = PREFERRED if estimand == "slate" else PREFERRED_SESSION
         usable = {name: self._usable(name, total) for name in order if not ESTIMATORS[name].corrected_by}
         estimator = max(usable, key=lambda name: len(usable[name]))  # the first of the largest
         first, *others = usable[estimator] or [""]
@@ -200,7 +207,7 @@ class Evaluation:
         """
         return [
             self._power_of(lead, self._level_of_pairs(1 + len(leads)))
-            for leads in (self.leads("slate"), self.leads("session"))
+            for leads in self._leads.values()
             for lead in leads
         ]
 
