@@ -220,16 +220,15 @@ def evaluate(
     measured = {} if coverage is None else {"coverage": measured_coverage(coverage)}
     how = Judging(policies, estimators, logging, run, workers, ray)
     with console_display(stderr()) as display:
-        evaluation = judge(settings, log, how, n_threads=threads, display=display)
-    found, catalog = document(evaluation, log, settings)
-    found |= measured
+        judged = judge(settings, log, how, n_threads=threads, display=display)
+    found = document(judged, log) | measured
     if form in ("markdown", "json") and report is None:
         typer.echo(render_evaluation(found, form=form))
     else:
-        tables.print_evaluation(evaluation)
+        tables.print_evaluation(judged.evaluation)
     with input_errors():
         if report is not None:
-            typer.echo(f"Report: {write_evaluation(found, report, form=form or 'html', catalog=catalog)}")
+            typer.echo(f"Report: {write_evaluation(found, report, form=form or 'html', catalog=judged.catalog)}")
         if json is not None:
             write_json(json, found)
 

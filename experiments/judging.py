@@ -16,7 +16,7 @@ from recsim.experiments.evaluation import OFFLINE_TICKS, off_policy
 from recsim.experiments.policies import build, model_file
 from recsim.experiments.progress import Advance, Display
 from recsim.experiments.threads import threads
-from recsim.experiments.world import World, catalog_of
+from recsim.experiments.world import World
 from recsim.files import read_json
 from recsim.logs import Log, LogInfo, read_log
 from recsim.logs_parquet import info_of
@@ -52,7 +52,24 @@ class Judging:
     ray: str | None = None
 
 
-def judge(config: RunConfig, path: Path, how: Judging, *, n_threads: int, display: Display) -> Evaluation:
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What a log says of policies.
+
+    Attributes:
+        evaluation: the estimates.
+        info: what holds for the log.
+        log: the log, where it is one file.
+        catalog: its items.
+    """
+
+    evaluation: Evaluation
+    info: LogInfo
+    log: Log | None
+    catalog: Catalog
+
+
+def judge(config: RunConfig, path: Path, how: Judging, *, n_threads: int, display: Display) -> Judgement:
     """Estimates of policies of the config from the log in a file, or in a folder of files larger than memory.
 
     Raises:
@@ -74,7 +91,8 @@ def judge(config: RunConfig, path: Path, how: Judging, *, n_threads: int, displa
             policies = [build(policy, world, how.run, simulator) for policy in judged]
             wanted = config.evaluation.estimators if how.estimators is None else tuple(how.estimators.split(","))
             if log is None:
-                return _folder(world, path, policies, wanted, how, progress)
+                found = _folder(world, path, policies, wanted, how, progress)
+                return Judgement(found, info, None, world.catalog)
             if log.observation.shape[1] != world.layout.size:
                 raise UserError(
                     f"{path} has observations of {log.observation.shape[1]} numbers, but the config's world has "
@@ -83,18 +101,16 @@ def judge(config: RunConfig, path: Path, how: Judging, *, n_threads: int, displa
             if how.workers > 1 or how.ray:
                 raise UserError("--workers and --ray share the files of a folder; pass a folder of logs.")
             logging = _logging(config, world, log, how, simulator)
-            return off_policy(world, log, policies, progress, estimators=wanted, logging=logging)
+            found = off_policy(world, log, policies, progress, estimators=wanted, logging=logging)
+            return Judgement(found, info, log, world.catalog)
 
 
-def document(evaluation: Evaluation, path: Path, config: RunConfig) -> tuple[dict[str, Any], Catalog]:
-    """What the report of an evaluation is made of, with slates of the log where it is one file, and their catalogue."""
-    catalog = catalog_of(config.catalog)
-    with input_errors():
-        info = info_of(open_part(parts_of(path)[0]).schema_arrow, path)
-        found = {**evaluation.to_dict(), "source": {"log": path.name, "policy": info.policy}}
-        if path.is_file():
-            found["examples"] = logged_examples(read_log(path), catalog)
-    return found, catalog
+def document(judged: Judgement, path: Path) -> dict[str, Any]:
+    """What the report of a judgement is made of, with slates of the log where it is one file."""
+    found = {**judged.evaluation.to_dict(), "source": {"log": path.name, "policy": judged.info.policy}}
+    if judged.log is not None:
+        found["examples"] = logged_examples(judged.log, judged.catalog)
+    return found
 
 
 def measured_coverage(path: Path) -> Any:
@@ -143,8 +159,7 @@ def _logging(config: RunConfig, world: World, log: Log, how: Judging, simulator:
     named = [chosen_policy(config, how.logging)] if how.logging else _namesakes(config, log.info.policy)
     some = slice(0, CHECKED_ROWS)
     for policy in named:
-        known = model_file(policy)
-        if known is not None and (how.run is None or not (how.run / known).exists()):
+        if not _is_ready(policy, how.run):
             continue
         built = build(policy, world, how.run, simulator)
         found = built.step_log_prob(log.observation[some], log.slate[some])
@@ -167,14 +182,19 @@ def _ready(policies: list[PolicyConfig], run: Path | None, display: Display) -> 
     """The policies that can act now; the others are told of."""
     ready = []
     for policy in policies:
-        model = model_file(policy)
-        if model is None or (run is not None and (run / model).exists()):
+        if _is_ready(policy, run):
             ready.append(policy)
         else:
             display.note(f"{policy.title!r} is left out: it must be trained first (--run names a folder with models).")
     if not ready:
         raise UserError("all policies of the config must be trained first; name a run folder that has them with --run.")
     return ready
+
+
+def _is_ready(policy: PolicyConfig, run: Path | None) -> bool:
+    """Whether it needs no training, or is trained in `run`."""
+    model = model_file(policy)
+    return model is None or (run is not None and (run / model).exists())
 
 
 def _refuse_foreign(info: LogInfo, path: Path, world: World) -> None:
