@@ -75,7 +75,8 @@ class Weighed:
         else:
             overlaps = _by_part(weight, shares(earned), cluster, case.inputs.n_clusters)
         if case.unsupported is not None:
-            overlaps = [replace(overlap, unsupported=case.unsupported) for overlap in overlaps]
+            never = case.unsupported  # tables of all actions may tell of more: what was logged, but never in such a row
+            overlaps = [replace(overlap, unsupported=max(never, overlap.unsupported or 0.0)) for overlap in overlaps]
         if weighting.unit == "session":
             overlaps = [replace(overlap, unit="session") for overlap in overlaps]
         if weighting.one is not None:

@@ -295,6 +295,17 @@ def test_weighted_needs_every_propensity_to_tell_something():
         evaluate(table, {"a": 0.5, "b": 0.5}, plain, estimators=["weighted"])
 
 
+def test_an_action_that_was_logged_but_had_no_chance_in_some_rows_is_without_support_there():
+    n = 2000
+    rng = np.random.default_rng(0)
+    chance = np.where(np.arange(n)[:, None] % 4 == 0, [1.0, 0.0], [0.5, 0.5])  # in a quarter of the rows only a
+    item = np.where(rng.random(n) < chance[:, 0], "a", "b")
+    table = pd.DataFrame({"item": item, "click": rng.random(n) < 0.3, "pa": chance[:, 0], "pb": chance[:, 1]})
+    columns = {"reward": "click", "action": "item", "propensities": {"a": "pa", "b": "pb"}}
+    found = evaluate(table, {"a": 0.5, "b": 0.5}, columns)
+    assert "12.5% of what it would show was never logged" in " ".join(found.warnings["target"])
+
+
 def test_no_interval_is_called_guaranteed_where_weights_need_not_have_the_mean_1():
     table = several(300)
     assert evaluate(table, {"a": 0.5, "b": 0.5}, {"reward": "click", "action": "item"}).guaranteed == ()
