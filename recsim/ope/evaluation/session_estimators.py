@@ -192,7 +192,7 @@ SESSION_ESTIMATORS = (
         "session",
         lambda case: dice(case.reward.sum(axis=1), case.dice, **_rows(case)),
         None,
-        ("fitted",),
+        ("dice", "fitted"),
         corrected_by="session-dr",
     ),
 )
