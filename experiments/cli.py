@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from recsim.experiments.cli_bench import bench_app
+from recsim.experiments.cli_catalog import catalog_app
 from recsim.experiments.commands import Threads, examples, resumable, stderr, tell
 from recsim.experiments.errors import UserError, input_errors
 from recsim.report import Form
@@ -49,7 +50,6 @@ app = typer.Typer(
         "recsim catalog show openclipart",
     ),
 )
-catalog_app = typer.Typer(no_args_is_help=True, help="Look at catalogues.")
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(bench_app, name="bench")
 log_app = typer.Typer(no_args_is_help=True, help="Hand logs to other programs.")
@@ -277,19 +277,6 @@ def check_users(
         print_user_checks(found)
     if not found.ok:
         raise typer.Exit(1)
-
-
-@catalog_app.command("show", epilog=examples("recsim catalog show openclipart", "recsim catalog show ./my-shop"))
-def catalog_show(
-    name: Annotated[str, typer.Argument(metavar="NAME_OR_PATH", help="A bundled catalogue or a folder.")],
-) -> None:
-    """Show what is in a catalogue."""
-    from recsim.catalog import load_catalog
-    from recsim.experiments.tables import print_catalog
-
-    with input_errors():
-        found = load_catalog(name)
-    print_catalog(found)
 
 
 @log_app.command(

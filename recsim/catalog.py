@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from recsim.catalog_table import check_images, check_table
+from recsim.catalog_table import check_findings, check_images, check_table
 from recsim.modality import Modality
 
 Array = TypeVar("Array", bound=npt.NDArray[Any])
@@ -33,6 +33,8 @@ class Catalog:
         modalities: one `Modality` a name, in the order in which they stand side by side in `taste`.
         card: markdown for people: source, licence, how it was made, weak points.
         image_dir: folder to which the file names in the column ``image`` are relative, or None.
+        findings: what was found wrong or odd about items, and what was done about it: a row a finding, with the columns
+            of `recsim.catalog_table.FINDING_COLUMNS`, all text.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Catalog:
         modalities: Mapping[str, Modality],
         card: str = "",
         image_dir: str | PathLike[str] | None = None,
+        findings: pd.DataFrame | None = None,
     ) -> None:
         """Checks everything and copies the table.
 
@@ -53,6 +56,7 @@ class Catalog:
             modalities: at least one; every one has m rows.
             card: markdown.
             image_dir: every file that the column ``image`` names must exist in it.
+            findings: by default none.
         """
         if not isinstance(name, str) or not name.strip():
             raise ValueError(f"name of the catalogue is {name!r}: pass a short text, such as 'my-shop'.")
@@ -61,6 +65,7 @@ class Catalog:
         self.modalities = checked_modalities(modalities, len(self.table))
         self.card = card
         self.image_dir = None if image_dir is None else Path(image_dir)
+        self.findings = check_findings(findings)
         if self.image_dir is not None:
             check_images(self.table, self.image_dir)
 
@@ -156,6 +161,25 @@ class Catalog:
             return None
         file_name = str(self.table["image"].iloc[item])
         return self.image_dir / file_name if file_name else None
+
+    def replaced(
+        self,
+        *,
+        name: str | None = None,
+        table: pd.DataFrame | None = None,
+        modalities: Mapping[str, Modality] | None = None,
+        card: str | None = None,
+        findings: pd.DataFrame | None = None,
+    ) -> Catalog:
+        """The same catalogue with other parts; what is not given stays. Images are looked for in the same folder."""
+        return Catalog(
+            self.name if name is None else name,
+            self.table if table is None else table,
+            self.modalities if modalities is None else modalities,
+            self.card if card is None else card,
+            self.image_dir,
+            self.findings if findings is None else findings,
+        )
 
     def save(
         self,

@@ -5,6 +5,8 @@
     catalog.json      schema version, name, number of items, modalities in order
     items.parquet     the table
     card.md           for people
+    findings.parquet  where something was found wrong or odd about items
+    encodings.npz     where it is known how modalities were made: "<name>.centre", "<name>.components"
     images/           where the catalogue has images: the files that column "image" names
 
 The schema version says how the arrays are stored: `MAPPED` as described in `recsim.catalog_mapped`, `COMPRESSED` as ::
@@ -31,11 +33,13 @@ from pyarrow.lib import ArrowException
 
 from recsim.catalog import Catalog
 from recsim.catalog_mapped import MappedCatalog, array_files, unreadable, write_arrays
+from recsim.encoding import Encoding
 from recsim.modality import Modality
 
 COMPRESSED, MAPPED = 1, 2
 SCHEMA_VERSION_OF = {"float32": MAPPED, "float16": COMPRESSED}
 MANIFEST, ITEMS, MODALITIES, CARD, IMAGES = "catalog.json", "items.parquet", "modalities.npz", "card.md", "images"
+FINDINGS, ENCODINGS = "findings.parquet", "encodings.npz"
 
 
 def write_catalog(catalog: Catalog, path: Path, *, dtype: str, overwrite: bool) -> Path:
@@ -67,11 +71,14 @@ def read_catalog(path: Path) -> Catalog:
             raise FileNotFoundError(f"catalogue {path} has no {file}: it is incomplete; write or copy it again.")
     card = (path / CARD).read_text(encoding="utf-8")
     images = path / IMAGES if (path / IMAGES).is_dir() else None
+    findings = _read_table(path / FINDINGS) if (path / FINDINGS).is_file() else None
+    encodings = _read_encodings(path / ENCODINGS, manifest.get("encodings", {}))
     if mapped:
-        catalog: Catalog = MappedCatalog(name, path / ITEMS, modalities, card, images)
+        catalog: Catalog = MappedCatalog(name, path / ITEMS, modalities, encodings, card, images, findings)
     else:
         table = _read_table(path / ITEMS)
-        catalog = Catalog(name, table, _read_modalities(path / MODALITIES, modalities), card, images)
+        made = _read_modalities(path / MODALITIES, modalities, encodings)
+        catalog = Catalog(name, table, made, card, images, findings)
     if len(catalog) != manifest["items"]:
         raise ValueError(
             f"{path / ITEMS} has {len(catalog)} rows, but {MANIFEST} says {manifest['items']}: "
@@ -102,13 +109,30 @@ def _fill(catalog: Catalog, folder: Path, version: int) -> None:
     (folder / CARD).write_text(catalog.card, encoding="utf-8")
     if catalog.image_dir is not None:
         _copy_images(catalog, folder / IMAGES)
-    manifest = {
+    if len(catalog.findings):
+        catalog.findings.to_parquet(folder / FINDINGS, index=False)
+    manifest: dict[str, Any] = {
         "schema_version": version,
         "name": catalog.name,
         "items": len(catalog),
         "modalities": list(catalog.modalities),
     }
+    encodings = {name: m.encoding for name, m in catalog.modalities.items() if m.encoding is not None}
+    if encodings:
+        manifest["encodings"] = _write_encodings(encodings, folder / ENCODINGS)
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def _write_encodings(encodings: dict[str, Encoding], where: Path) -> dict[str, dict[str, str]]:
+    """The arrays, into a file; returned is what the manifest says of them."""
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for name, encoding in encodings.items():
+        arrays |= {f"{name}.centre": encoding.centre, f"{name}.components": encoding.components}
+    np.savez_compressed(where, allow_pickle=False, **arrays)
+    return {
+        name: {"source": made.source, "encoder": made.encoder, "fingerprint": made.fingerprint}
+        for name, made in encodings.items()
+    }
 
 
 def _write_compressed(catalog: Catalog, folder: Path) -> None:
@@ -182,12 +206,34 @@ def _read_table(where: Path) -> pd.DataFrame:
         raise unreadable(where, error) from error
 
 
-def _read_modalities(where: Path, names: list[str]) -> dict[str, Modality]:
+def _read_encodings(where: Path, told: dict[str, dict[str, Any]]) -> dict[str, Encoding]:
+    if not told:
+        return {}
+    arrays = _read_arrays(where)
+    try:
+        return {
+            name: Encoding(
+                texts["source"],
+                texts["encoder"],
+                texts["fingerprint"],
+                arrays[f"{name}.centre"],
+                arrays[f"{name}.components"],
+            )
+            for name, texts in told.items()
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{where} does not fit {MANIFEST} ({error}): write or copy the catalogue again.") from error
+
+
+def _read_modalities(where: Path, names: list[str], encodings: dict[str, Encoding]) -> dict[str, Modality]:
     arrays = _read_arrays(where)
     for key in (f"{name}.{part}" for name in names for part in ("embedding", "present")):
         if key not in arrays:
             raise ValueError(f"{where} lacks an array that {MANIFEST} promises, {key}: write the catalogue again.")
-    return {name: Modality(name, arrays[f"{name}.embedding"], arrays[f"{name}.present"]) for name in names}
+    return {
+        name: Modality(name, arrays[f"{name}.embedding"], arrays[f"{name}.present"], encodings.get(name))
+        for name in names
+    }
 
 
 def _read_arrays(where: Path) -> dict[str, npt.NDArray[Any]]:

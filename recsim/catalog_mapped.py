@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from numpy.lib.format import open_memmap
 from pyarrow.lib import ArrowException
 
 from recsim.catalog import Catalog, checked_modalities, row_blocks
-from recsim.catalog_table import check_column, check_images, check_table
+from recsim.catalog_table import check_column, check_findings, check_images, check_table
+from recsim.encoding import Encoding
 from recsim.modality import Modality
 
 TASTE = "taste.npy"
@@ -49,7 +51,16 @@ class MappedCatalog(Catalog):
     copy holds copies of the feature tables.
     """
 
-    def __init__(self, name: str, items: Path, modalities: list[str], card: str, image_dir: Path | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        items: Path,
+        modalities: list[str],
+        encodings: Mapping[str, Encoding],
+        card: str,
+        image_dir: Path | None,
+        findings: pd.DataFrame | None,
+    ) -> None:
         """The catalogue whose table is the Parquet file `items`, with the arrays beside it.
 
         `Catalog.__init__` would read and check all of it; `Catalog.load` says what is checked when.
@@ -58,13 +69,14 @@ class MappedCatalog(Catalog):
             ValueError: if the files do not fit each other, or what is checked now is wrong.
         """
         self.name, self.card, self.image_dir = name, card, image_dir
+        self.findings = check_findings(findings)
         self._path, self._bytes = items, _map_bytes(items)
         for column in ("price", "popularity", "category"):
             getattr(self, column)  # refused now rather than in the middle of a run
         if image_dir is not None:
             check_images(self._column("image").to_frame(), image_dir)
         pa.default_memory_pool().release_unused()  # as much as is held
-        self.modalities = checked_modalities(_map_modalities(items.parent, modalities, len(self)), len(self))
+        self.modalities = checked_modalities(_map_modalities(items.parent, modalities, encodings, len(self)), len(self))
         self.taste = _map_array(items.parent / TASTE, np.float32, (len(self), int(self.offsets[-1])))
         _check_unit_rows(self, items.parent / TASTE)
 
@@ -92,12 +104,15 @@ def _present_file(modality: str) -> str:
     return f"{modality}.present.npy"
 
 
-def _map_modalities(folder: Path, names: list[str], n_items: int) -> dict[str, Modality]:
+def _map_modalities(
+    folder: Path, names: list[str], encodings: Mapping[str, Encoding], n_items: int
+) -> dict[str, Modality]:
     return {
         name: Modality.trusted(
             name,
             _map_array(folder / _embedding_file(name), np.float32, (n_items, None)),
             _map_array(folder / _present_file(name), np.bool_, (n_items,)),
+            encodings.get(name),
         )
         for name in names
     }

@@ -15,6 +15,7 @@ TEXT_COLUMNS = ("item_id", "title", "text", "category", "created")
 NEVER_EMPTY = ("item_id", "category")
 REQUIRED_COLUMNS = ("item_id", "title", "text", "category", "price")
 TABLE_COLUMNS = (*TEXT_COLUMNS[:4], "price", "created", "popularity")
+FINDING_COLUMNS = ("item_id", "what", "found", "done")
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -63,6 +64,21 @@ def check_column(column: pd.Series[Any], name: str) -> pd.Series[Any]:
     if name == "created":
         _check_dates(text)
     return text
+
+
+def check_findings(findings: pd.DataFrame | None) -> pd.DataFrame:
+    """A copy of a table of findings: ``item_id`` ("" for all items), ``what`` (the kind), ``found`` and ``done``.
+
+    Raises:
+        ValueError: if a column is missing or holds something else than text.
+    """
+    if findings is None:
+        return pd.DataFrame({name: pd.Series(dtype="str") for name in FINDING_COLUMNS})
+    missing = [name for name in FINDING_COLUMNS if name not in findings.columns]
+    if missing:
+        raise ValueError(f"the table of findings has no column {missing[0]!r}: it needs {', '.join(FINDING_COLUMNS)}.")
+    plain = findings.reset_index(drop=True)
+    return pd.DataFrame({name: _text(plain[name], f"findings: {name}") for name in FINDING_COLUMNS})
 
 
 def check_images(table: pd.DataFrame, image_dir: Path) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from recsim.encoding import Encoding
+
 MODALITY_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -21,11 +23,13 @@ class Modality:
         name: lower-case identifier, such as ``text``, ``image`` or ``behaviour``.
         embedding: (m, d) float32, finite; the rows of absent items are 0, those of present items are not.
         present: (m,) bool, whether the item has this modality.
+        encoding: how the rows were made from raw items, where that is known.
     """
 
     name: str
     embedding: npt.NDArray[np.float32]
     present: npt.NDArray[np.bool_]
+    encoding: Encoding | None = None
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -38,11 +42,18 @@ class Modality:
         self._hold(stored, present.copy())
 
     @classmethod
-    def trusted(cls, name: str, embedding: npt.NDArray[np.float32], present: npt.NDArray[np.bool_]) -> Modality:
+    def trusted(
+        cls,
+        name: str,
+        embedding: npt.NDArray[np.float32],
+        present: npt.NDArray[np.bool_],
+        encoding: Encoding | None = None,
+    ) -> Modality:
         """A modality of arrays that were checked before; they are not copied, so a mapped file stays one."""
         _check_name(name)
         modality = object.__new__(cls)
         object.__setattr__(modality, "name", name)
+        object.__setattr__(modality, "encoding", encoding)
         modality._hold(embedding, present)
         return modality
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from recsim import Catalog, Modality, load_catalog
+from recsim.encoding import Encoding
 
 
 def table(**columns):
@@ -60,6 +61,31 @@ def test_a_saved_catalogue_comes_back(tmp_path, pictures, dtype):
     assert back.image_path(2) == folder / "images" / "deep" / "c.webp"
     assert back.image_path(2).read_bytes() == b"C"
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["shop"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_encodings_and_findings_come_back(tmp_path, dtype):
+    made = Encoding("text", "minilm", "ab12", np.array([0.5, 0.0], np.float32), np.eye(2, dtype=np.float32))
+    shop, rows = make(), [["a", "title", "shouts", "kept"], ["", "currency", "none", "taken for euros"]]
+    text = shop.modalities["text"]
+    shop = shop.replaced(
+        modalities=shop.modalities | {"text": Modality("text", text.embedding, text.present, made)},
+        findings=pd.DataFrame(rows, columns=["item_id", "what", "found", "done"]),
+    )
+    back = load_catalog(shop.save(tmp_path / "shop", dtype=dtype))
+    pd.testing.assert_frame_equal(back.findings, shop.findings)
+    assert back.modalities["image"].encoding is None
+    kept = back.modalities["text"].encoding
+    assert (kept.source, kept.encoder, kept.fingerprint) == ("text", "minilm", "ab12")
+    np.testing.assert_array_equal(kept.project(np.array([[2.0, 0.0], [0.0, 0.0]])), [[1, 0], [0, 0]])
+    (tmp_path / "shop" / "encodings.npz").unlink()
+    with pytest.raises(ValueError, match=r"encodings\.npz cannot be read"):
+        load_catalog(tmp_path / "shop")
+
+
+def test_wrong_findings_are_refused():
+    with pytest.raises(ValueError, match="findings has no column 'item_id': it needs item_id, what, found, done"):
+        make().replaced(findings=pd.DataFrame({"what": ["x"]}))
 
 
 def test_float16_halves_the_file_and_keeps_three_digits(tmp_path, catalog):

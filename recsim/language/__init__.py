@@ -1,0 +1,1 @@
+"""Language models that run here: how likely answers are, and texts about items and users."""

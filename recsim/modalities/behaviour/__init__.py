@@ -1,0 +1,1 @@
+"""Item embeddings from logs: who clicks what."""

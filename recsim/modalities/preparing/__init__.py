@@ -1,0 +1,1 @@
+"""Cleaning, imputation, denoising, alignment and fusion of modalities."""
