@@ -17,12 +17,18 @@ RawItem = TypeVar("RawItem", contravariant=True)
 class Encoder(Protocol[RawItem]):
     """What turns raw items (texts, image files) into embeddings.
 
-    Equal items get equal embeddings up to rounding, whatever stands beside them in the batch.
+    Equal items get equal embeddings up to rounding, whatever stands beside them in the batch. An item in which the
+    encoder finds nothing it knows gets a row of zeros.
 
     Attributes:
+        name: by which `recsim.modalities.names.text_encoder` or `image_encoder` makes it again.
+        fingerprint: hexadecimal digits that change with anything that changes embeddings: weights, options, and the
+            version of what is done to an item before and after the model. Rounding is no change.
         dim: number of columns d of the embedding.
     """
 
+    name: str
+    fingerprint: str
     dim: int
 
     def encode(self, items: Sequence[RawItem]) -> npt.NDArray[np.float32]:

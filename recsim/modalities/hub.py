@@ -1,0 +1,33 @@
+"""Models on the Hugging Face hub: the one place where an encoder may use the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recsim.modalities import optional_module
+
+_WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_BELOW = ["[!1]*/*"]  # other formats, such as onnx/, and parts of pipelines; but 1_Pooling says how to pool
+
+
+def hub_folder(name: str) -> Path:
+    """The folder in the cache of huggingface_hub with the files of the model ``org/name``, fetched where they lack.
+
+    Weights are fetched as safetensors where there are such, else as what torch wrote; Hugging Face's own environment
+    variables (HF_HOME, HF_TOKEN, HF_HUB_OFFLINE) hold.
+
+    Raises:
+        FileNotFoundError: if the hub cannot be reached or has no such model.
+    """
+    hub = optional_module("huggingface_hub", "huggingface_hub")
+    try:
+        folder = Path(hub.snapshot_download(name, allow_patterns=_WANTED, ignore_patterns=_BELOW))
+        if not any(folder.glob("*.safetensors")):
+            hub.snapshot_download(name, allow_patterns=["*.bin"], ignore_patterns=_BELOW)
+    except (OSError, ValueError) as error:
+        raise FileNotFoundError(
+            f"{name!r} is no folder here, and the Hugging Face hub gave no model of that name "
+            f"({type(error).__name__}): check the name and the network, or fetch the model elsewhere and pass the path "
+            "of its folder."
+        ) from error
+    return folder
