@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from recsim.experiments.commands import examples
+from recsim.experiments.commands import examples, resumable, stderr
 from recsim.experiments.errors import input_errors
 
 catalog_app = typer.Typer(no_args_is_help=True, help="Make catalogues and look at them.")
@@ -23,3 +25,85 @@ def catalog_show(
     with input_errors():
         found = load_catalog(name)
     print_catalog(found)
+
+
+@catalog_app.command(
+    "import",
+    epilog=examples(
+        "recsim catalog import items.csv --images photos --out my-shop",
+        "recsim catalog import items.csv.gz --column title=product_name --column text=name,description --out my-shop",
+        "recsim catalog import items.parquet --mapping map.yaml --images photos --price 10 --out my-shop --overwrite",
+    ),
+)
+def catalog_import(
+    source: Annotated[Path, typer.Argument(metavar="ITEMS", help="CSV, Parquet or JSON lines, also .gz.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Catalogue to make.", show_default=False)],
+    images: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder that names of images are relative to.", show_default=False),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OURS=THEIRS", help="Which column is which; repeatable.", show_default=False),
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(metavar="YAML", help="The same in a file.", show_default=False)
+    ] = None,
+    name: Annotated[str, typer.Option(help="Of the catalogue; default: that of its folder.", show_default=False)] = "",
+    encoding: Annotated[str, typer.Option(help="Of text files.")] = "utf-8",
+    separator: Annotated[
+        str | None, typer.Option(help="Of CSV files; default: the likely one.", show_default=False)
+    ] = None,
+    decimal: Annotated[
+        str | None, typer.Option(help="Sign before decimals in prices; default: the likely one.", show_default=False)
+    ] = None,
+    price: Annotated[
+        float | None, typer.Option(min=0, help="Of items without one; default: the median.", show_default=False)
+    ] = None,
+    keep_categories: Annotated[
+        bool, typer.Option("--keep-categories", help="Do not bring spellings of a category together.")
+    ] = False,
+    image_size: Annotated[int, typer.Option(min=1, help="Pixels of the longer side of kept images, at most.")] = 256,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Images with more are refused.")] = 50_000_000,
+    text_encoder: Annotated[
+        str, typer.Option(help="auto, minilm, glove, hashing, or a model's folder.")
+    ] = "auto",
+    image_encoder: Annotated[
+        str, typer.Option(help="auto, efficientnet-lite0, histogram, none, or a model's folder.")
+    ] = "auto",
+    dim: Annotated[int, typer.Option(min=1, help="Columns of each modality, at most.")] = 64,
+    device: Annotated[str, typer.Option(help="A torch device, such as cuda.")] = "cpu",
+    date: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Of the import; default: of the file.", show_default=False),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a catalogue in DIR.")] = False,
+) -> None:
+    """Make a catalogue of a table and a folder of images, and say what is wrong or odd about them.
+
+    Nothing is dropped silently. Killed at any moment, the same command goes on.
+    """
+    from recsim.catalogs.importing.columns import ColumnOptions
+    from recsim.catalogs.importing.options import ImportOptions
+    from recsim.catalogs.importing.pixels import Limits
+    from recsim.experiments.importing import print_imported, read_mapping, run_import
+    from recsim.experiments.progress import console_display
+
+    columns = read_mapping(mapping, column or ())
+    with input_errors():
+        options = ImportOptions(
+            name=name,
+            mapping=columns,
+            columns=ColumnOptions(price, decimal, not keep_categories),
+            limits=Limits(image_size, max_pixels),
+            encoding=encoding,
+            separator=separator,
+            text_encoder=text_encoder,
+            image_encoder=image_encoder,
+            dim=dim,
+            device=device,
+            imported=date.date() if date else None,
+        )
+    with resumable("the same command"), console_display(stderr()) as display:
+        found = run_import(source, images, out, options, overwrite=overwrite, display=display)
+    print_imported(found)

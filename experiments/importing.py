@@ -1,0 +1,102 @@
+"""`recsim catalog import`: options of the command line, a mapping in a YAML file, and the report of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from recsim.catalogs.importing.kinds import KIND_OF, LEFT_OUT
+from recsim.catalogs.importing.mapping import ColumnMapping, mapping_of_flags
+from recsim.catalogs.importing.options import ImportOptions
+from recsim.catalogs.importing.run import Imported, import_catalog
+from recsim.experiments.config_problems import problems_of
+from recsim.experiments.errors import UserError, input_errors
+from recsim.experiments.progress import Display
+from recsim.modalities.names import automatic
+
+EXAMPLE = 30  # characters of an example in the report
+
+
+def read_mapping(path: Path | None, flags: Sequence[str]) -> ColumnMapping:
+    """The mapping in a YAML file, if there is one, with what flags such as ``title=product_name`` say instead.
+
+    Raises:
+        UserError: if the file or a flag cannot be used, with the key and the remedy.
+    """
+    base = ColumnMapping() if path is None else _mapping_of(path)
+    with input_errors():
+        return mapping_of_flags(flags, base)
+
+
+def run_import(
+    source: Path, images: Path | None, out: Path, options: ImportOptions, *, overwrite: bool, display: Display
+) -> Imported:
+    """The import, with what is wrong with its input as `UserError`."""
+    for sentence in _replaced(options, images is not None):
+        display.note(sentence)
+    with input_errors():
+        return import_catalog(source, out, images, options, overwrite=overwrite, display=display)
+
+
+def print_imported(found: Imported) -> None:
+    """What was found, a row a kind, and where the catalogue is."""
+    console = Console(highlight=False)
+    for one in found.told:
+        if one.what in ("guessed column", "missing column", "encoder replaced", "modality left out"):
+            console.print(f"[bold]{one.what}[/]: {escape(one.found)}; {escape(one.done)}.")
+    if found.counts:
+        console.print(_report(found))
+    left = sum(found.counts.get(what, 0) for what in LEFT_OUT)
+    console.print(
+        f"{found.n_rows:,} rows of the source: {found.n_items:,} items and {left:,} left out. "
+        "All findings: findings.parquet in the catalogue."
+    )
+    console.print(f"Catalogue: {found.path}", soft_wrap=True, markup=False)
+
+
+def _replaced(options: ImportOptions, with_images: bool) -> Iterator[str]:
+    """Loudly and before hours of work: encoders that stand in for those whose packages are missing."""
+    wanted = [("text", options.text_encoder), *([("image", options.image_encoder)] if with_images else [])]
+    for source, name in wanted:
+        if name == "auto" and (found := automatic(source)) in ("hashing", "histogram"):  # type: ignore[arg-type]
+            yield (
+                f"ATTENTION: {source}s are encoded by {found!r}, which knows no meanings, as the packages of a better "
+                'encoder are not installed: run  pip install "recsim-slate[text-image]"'
+            )
+
+
+def _report(found: Imported) -> Table:
+    table = Table(title="What was found", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    table.add_column("kind", overflow="fold", max_width=16)
+    table.add_column("times", justify="right", no_wrap=True)
+    table.add_column("what was done", overflow="fold", max_width=24)
+    table.add_column("an example", overflow="fold")
+    first = found.findings.drop_duplicates("what").set_index("what")
+    for what, count in found.counts.items():
+        example = str(first.loc[what, "found"])
+        short = example if len(example) <= EXAMPLE * 2 else f"{example[: EXAMPLE * 2]}…"
+        table.add_row(what, f"{count:,}", KIND_OF[what].done, escape(short))
+    return table
+
+
+def _mapping_of(path: Path) -> ColumnMapping:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"mapping {path} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(data, dict):
+        raise UserError(f"{path} holds no keys with values: write lines such as  title: product_name")
+    try:
+        return ColumnMapping.model_validate(data)
+    except ValidationError as error:
+        problem = problems_of(error, data, ColumnMapping)[0]
+        raise UserError(f"{path}: {problem.sentence}") from error

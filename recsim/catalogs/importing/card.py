@@ -1,0 +1,92 @@
+"""The card of an imported catalogue: where it comes from, how it was made, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from hashlib import blake2b, file_digest
+from pathlib import Path
+
+from recsim.catalogs.importing.findings import Findings
+from recsim.catalogs.importing.kinds import KIND_OF
+from recsim.catalogs.importing.mapping import ColumnMapping
+from recsim.catalogs.importing.pixels import QUALITY, Limits
+from recsim.catalogs.importing.rows import Items
+from recsim.modality import Modality
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a catalogue comes from.
+
+    Attributes:
+        source: the file.
+        imported: the day.
+        mapping: which column was which.
+        limits: of images, where there were any.
+    """
+
+    source: Path
+    imported: date
+    mapping: ColumnMapping
+    limits: Limits | None
+
+
+def written_card(
+    name: str, origin: Origin, items: Items, modalities: Mapping[str, Modality], findings: Findings
+) -> str:
+    """Markdown; the same inputs give the same text."""
+    parts = (
+        f"# {name}",
+        _source(origin, items),
+        "## Columns\n\n" + _columns(origin.mapping),
+        "## Modalities\n\n" + _modalities(modalities, origin.limits),
+        "## Findings\n\n" + _findings(findings),
+        "Licence and terms of the source: not known to the program that wrote this; add them here.",
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _source(origin: Origin, items: Items) -> str:
+    with origin.source.open("rb") as file:
+        digest = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
+    left = f", {len(items.left_out):,} were left out" if items.left_out else ""
+    return (
+        f"Imported from `{origin.source.name}` (blake2b {digest}) as of {origin.imported.isoformat()}: "
+        f"{items.n_rows:,} rows became {len(items.table):,} items{left}."
+    )
+
+
+def _columns(mapping: ColumnMapping) -> str:
+    lines = []
+    for ours, theirs in mapping:
+        names = [theirs] if isinstance(theirs, str) else list(theirs or ())
+        lines.append(f"- {ours}: {', '.join(f'`{_plain(name)}`' for name in names) or 'not in the source'}")
+    return "\n".join(lines)
+
+
+def _modalities(modalities: Mapping[str, Modality], limits: Limits | None) -> str:
+    lines = []
+    for modality in modalities.values():
+        made = modality.encoding
+        by = f" by `{made.encoder}` ({made.fingerprint})" if made else ""
+        lines.append(f"- {modality.name}: {modality.dim} columns{by}, {int(modality.present.sum()):,} items")
+    if limits is not None:
+        lines.append(f"- images are kept as webp of quality {QUALITY}, {limits.image_size} pixels long at most")
+    return "\n".join(lines)
+
+
+def _findings(findings: Findings) -> str:
+    counts = findings.counts()
+    if not counts:
+        return "Nothing was found to be wrong or odd."
+    rows = [f"| {what} | {count:,} | {KIND_OF[what].done} |" for what, count in counts.items()]
+    told = [f"- {_plain(one.found)}: {_plain(one.done)}" for one in findings.of_all()]
+    table = "\n".join(("| kind | times | what is done |", "| :--- | ---: | :--- |", *rows))
+    return table + ("\n\n" + "\n".join(told) if told else "")
+
+
+def _plain(text: str) -> str:
+    """A text of the source that cannot break the markdown around it."""
+    return " ".join(text.replace("`", "'").replace("|", "/").replace("<", "&lt;").replace(">", "&gt;").split())

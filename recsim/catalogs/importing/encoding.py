@@ -1,0 +1,107 @@
+"""The modalities of imported items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recsim.catalogs.importing.findings import Findings
+from recsim.catalogs.importing.options import NO_IMAGES, ImportOptions
+from recsim.catalogs.importing.texts import LONGEST
+from recsim.encoding import Source
+from recsim.modalities.cache import EmbeddingCache
+from recsim.modalities.making import make_modality
+from recsim.modalities.names import image_encoder, text_encoder
+from recsim.modality import Modality
+
+Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+INSTALL = 'pip install "recsim-slate[text-image]"'
+PLAIN = ("hashing", "histogram")  # what "auto" means where packages are missing
+
+
+def made_modalities(
+    texts: Sequence[str],
+    pictures: Sequence[Path | None],
+    options: ImportOptions,
+    findings: Findings,
+    cache: EmbeddingCache,
+    stage: Stage,
+) -> dict[str, Modality]:
+    """The modalities text and image, as far as there is something to tell items apart by.
+
+    Raises:
+        ValueError: if there is neither.
+    """
+    making = _Making(options, findings, cache, stage)
+    cut = [text[:LONGEST] for text in texts]
+    found = [
+        making.made("text", cut, np.array([bool(text) for text in texts]), options.text_encoder),
+        making.made("image", pictures, np.array([path is not None for path in pictures]), options.image_encoder),
+    ]
+    modalities = {modality.name: modality for modality in found if modality is not None}
+    if not modalities:
+        reasons = "; ".join(one.found for one in findings.of_all() if one.what == "modality left out")
+        raise ValueError(
+            f"no modality can be made ({reasons}): a catalogue needs texts or images by which its items differ."
+        )
+    return modalities
+
+
+class _Making:
+    """How modalities are made, and where it is told."""
+
+    def __init__(self, options: ImportOptions, findings: Findings, cache: EmbeddingCache, stage: Stage) -> None:
+        self._options, self._findings, self._cache, self._stage = options, findings, cache, stage
+
+    def made(
+        self, source: Source, items: Sequence[Any], present: npt.NDArray[np.bool_], encoder_name: str
+    ) -> Modality | None:
+        """The modality named like its source, or None, which is told."""
+        reason = _reason_against(source, items, present, encoder_name)
+        if reason:
+            self._findings.add("modality left out", reason)
+            return None
+        encoder = self._encoder(source, encoder_name)
+        with self._stage(f"encode {source}s by {encoder.name}", int(present.sum())) as progress:
+            modality = make_modality(
+                source,
+                encoder,
+                items,
+                present,
+                source=source,
+                dim=self._options.dim,
+                cache=self._cache,
+                progress=progress,
+                tell=lambda sentence: self._findings.add("nothing encoded", sentence),
+            )
+        if modality.dim < self._options.dim:
+            told = f"{source} has {modality.dim} columns instead of {self._options.dim}"
+            self._findings.add("fewer dimensions", told)
+        return modality
+
+    def _encoder(self, source: Source, name: str) -> Any:
+        make: Callable[..., Any] = text_encoder if source == "text" else image_encoder
+        encoder = make(name, device=self._options.device)
+        if name == "auto" and encoder.name in PLAIN:
+            self._findings.add(
+                "encoder replaced",
+                f"the packages of the usual {source} encoder are not installed",
+                done=f"{encoder.name} is used, which knows no meanings; for a better one run  {INSTALL}",
+            )
+        return encoder
+
+
+def _reason_against(source: Source, items: Sequence[Any], present: npt.NDArray[np.bool_], encoder: str) -> str:
+    """Why a modality cannot or is not to be made, or nothing."""
+    if encoder == NO_IMAGES and source == "image":
+        return "--image-encoder is none"
+    if not present.any():
+        return f"no item has {'a text' if source == 'text' else 'an image'}"
+    if len({items[row] for row in np.flatnonzero(present).tolist()}) < 2:
+        return f"all items have the same {source}"
+    return ""
