@@ -1,0 +1,55 @@
+"""An absent modality foretold by another one."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from recsim.encoding import unit_rows
+from recsim.modalities.preparing.pairs import Floats, Items, splits
+
+ALPHAS = np.logspace(-3, 3, 13)  # penalties that ridge chooses from, by leave-one-out error on what it is fitted to
+
+Method = Literal["ridge", "knn"]
+
+
+def foretold(method: Method, source: Floats, target: Floats, asked: Floats, *, neighbours: int = 10) -> Floats:
+    """(q, d2) float64 rows of length 1: what `target` may be where `source` is as asked.
+
+    Args:
+        method: ridge regression (Hoerl & Kennard 1970), its penalty chosen by leave-one-out; or the mean of the targets
+            of the nearest sources by cosine.
+        source: (p, d1) float64 rows of length 1.
+        target: (p, d2) float64 rows of length 1 of the same items.
+        asked: (q, d1) float64 rows of length 1.
+        neighbours: of knn.
+
+    Raises:
+        ValueError: if there are fewer sources than neighbours.
+    """
+    if method == "knn" and len(source) < neighbours:
+        raise ValueError(f"{len(source)} items have both modalities: that is fewer than {neighbours} neighbours.")
+    model = _model(method, neighbours).fit(source, target)
+    return unit_rows(np.asarray(model.predict(asked), np.float64))
+
+
+def held_out_cosines(
+    method: Method, source: Floats, target: Floats, fold: Items, *, neighbours: int = 10
+) -> tuple[Floats, Floats]:
+    """(p,) float64 cosines of held-out targets with what is foretold of them, and with the mean of the others."""
+    cosine, by_mean = np.zeros(len(source)), np.zeros(len(source))
+    for others, own in splits(fold):
+        guessed = foretold(method, source[others], target[others], source[own], neighbours=neighbours)
+        cosine[own] = (guessed * target[own]).sum(axis=1)
+        by_mean[own] = target[own] @ unit_rows(target[others].mean(axis=0, keepdims=True))[0]
+    return cosine, by_mean
+
+
+def _model(method: Method, neighbours: int) -> Any:
+    from sklearn.linear_model import RidgeCV
+    from sklearn.neighbors import KNeighborsRegressor
+
+    if method == "ridge":
+        return RidgeCV(alphas=ALPHAS)
+    return KNeighborsRegressor(n_neighbors=neighbours, metric="cosine")

@@ -1,0 +1,66 @@
+"""A catalogue prepared step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from recsim.catalog import Catalog
+from recsim.modalities.preparing import joint_steps, steps
+from recsim.modalities.preparing.settings import Clean, Preparation, Step
+from recsim.modalities.preparing.steps import EncodeTexts, encode_texts
+from recsim.streams import sub_seed
+
+STEPS: dict[str, Callable[[Catalog, Any, int], Catalog]] = {
+    "impute": steps.impute,
+    "standardise": steps.standardise,
+    "denoise": steps.denoise,
+    "outliers": steps.find_outliers,
+    "inconsistent": joint_steps.find_inconsistent,
+    "align": joint_steps.align,
+    "vote": joint_steps.hold_vote,
+    "fuse": joint_steps.fuse,
+}
+
+
+def prepare(
+    catalog: Catalog,
+    preparation: Preparation,
+    *,
+    encode: EncodeTexts = encode_texts,
+    progress: Callable[[int], None] | None = None,
+) -> Catalog:
+    """The catalogue after all steps, in their order; the one given stays as it is.
+
+    Every step adds to `Catalog.findings` what it found and did, item by item. Modalities that are absent stay so unless
+    a step imputes them, and one whose rows no longer lie where its encoder puts items loses its `Modality.encoding`.
+    The same catalogue, steps and seed give the same result, on any number of threads.
+
+    Args:
+        catalog: what is prepared.
+        preparation: the steps.
+        encode: what brings cleaned texts into the space of a modality.
+        progress: called with the number of steps done.
+
+    Raises:
+        ValueError: if a step cannot be done; the sentence begins with its number and kind.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):  # more threads add in another order
+        for number, step in enumerate(preparation.steps):
+            seed = sub_seed(preparation.seed, f"step {number}")
+            kind: str = step.kind
+            try:
+                catalog = _done(catalog, step, seed, encode)
+            except ValueError as error:
+                raise ValueError(f"step {number + 1} ({kind}): {error}") from error
+            if progress is not None:
+                progress(number + 1)
+    return catalog
+
+
+def _done(catalog: Catalog, step: Step, seed: int, encode: EncodeTexts) -> Catalog:
+    if isinstance(step, Clean):
+        return steps.clean(catalog, step, seed, encode)
+    return STEPS[step.kind](catalog, step, seed)  # type: ignore[attr-defined]
