@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsim.modalities.preparing.aligning import cross_fitted
 from recsim.modalities.preparing.pairs import Floats, Items, Pairs, copies, folds
-from recsim.modalities.preparing.recall import partner_ranks
 from recsim.modalities.preparing.settings import AlignmentMethod
 from recsim.streams import sub_seed
+
+CLOSEST = 10  # other items whose cosines say how well something could suit
 
 
 @dataclass(frozen=True)
@@ -19,15 +21,18 @@ class Agreement:
 
     Attributes:
         items: (p,) int64, row numbers in the catalogue.
-        score: (p,) float64: standard deviations by which the cosine of the two lies above the mean cosine of the item's
-            first with seconds of other items, and of its second with firsts of others, averaged over both directions.
-        better: (p,) float64 in [0, 1], share of the other items of the fold whose second suits the item's first at
-            least as well as its own does.
+        standing: (p,) float64: standard deviations by which the cosine of the two lies above the mean cosine of the
+            item's first with seconds of other items, and of its second with firsts of others; the mean of both. Below 0
+            its own partner suits it less than one drawn at random does.
+        margin: (p,) float64: the cosine of the two, less the mean of the 10 highest cosines of its first with seconds
+            of others and of its second with firsts of others; half the cross-domain similarity local scaling of Conneau
+            et al. 2018, "Word translation without parallel data", equation 3. An item about which neither modality says
+            much has a margin near 0; it is far below 0 where both are clear, and about something else.
     """
 
     items: Items
-    score: Floats
-    better: Floats
+    standing: Floats
+    margin: Floats
 
 
 def agreement(pairs: Pairs, method: AlignmentMethod = "cca", *, n_folds: int = 5, seed: int = 0) -> Agreement:
@@ -40,21 +45,29 @@ def agreement(pairs: Pairs, method: AlignmentMethod = "cca", *, n_folds: int = 5
         seed: of the folds and of contrastive.
 
     Raises:
-        ValueError: if there are fewer groups of copies than folds.
+        ValueError: if there are fewer groups of copies than folds, or a fold is one group.
     """
     groups = copies(pairs.first, pairs.second)
     fold = folds(groups, n_folds, sub_seed(seed, "folds"))
-    score, better = np.zeros(len(pairs)), np.zeros(len(pairs))
+    standing, margin = np.zeros(len(pairs)), np.zeros(len(pairs))
     for own, alignment in cross_fitted(method, pairs, fold, groups=groups, seed=sub_seed(seed, "alignment")):
-        first, second = alignment.first.transform(pairs.first[own]), alignment.second.transform(pairs.second[own])
-        cosines = first @ second.T
-        score[own] = (_standing(cosines) + _standing(cosines.T)) / 2
-        better[own] = partner_ranks(first, second, groups[own]) / (len(first) - 1)
-    return Agreement(pairs.items, score, better)
+        cosines = alignment.first.transform(pairs.first[own]) @ alignment.second.transform(pairs.second[own]).T
+        others = groups[own][:, None] != groups[own]
+        if not others.any(axis=1).all():
+            raise ValueError(f"a fold of {own.sum()} items holds copies of one item only: ask for fewer folds.")
+        standing[own] = (_standing(cosines, others) + _standing(cosines.T, others)) / 2
+        margin[own] = np.diagonal(cosines) - (_best(cosines, others) + _best(cosines.T, others)) / 2
+    return Agreement(pairs.items, standing, margin)
 
 
-def _standing(cosines: Floats) -> Floats:
-    """(n,) float64, the diagonal in standard deviations of the rest of its row above the mean of the rest."""
-    others = cosines[~np.eye(len(cosines), dtype=np.bool_)].reshape(len(cosines), -1)
-    spread = others.std(axis=1)
-    return np.asarray((np.diagonal(cosines) - others.mean(axis=1)) / np.where(spread > 0, spread, 1.0))
+def _standing(cosines: Floats, others: NDArray[np.bool_]) -> Floats:
+    """(n,) float64, the diagonal in standard deviations of the others in its row above their mean."""
+    mean = cosines.mean(axis=1, where=others)
+    spread = cosines.std(axis=1, where=others)
+    return np.asarray((np.diagonal(cosines) - mean) / np.where(spread > 0, spread, 1.0))
+
+
+def _best(cosines: Floats, others: NDArray[np.bool_]) -> Floats:
+    """(n,) float64, the mean of the highest cosines with others in each row."""
+    ranked = -np.sort(-np.where(others, cosines, -np.inf), axis=1)[:, :CLOSEST]
+    return np.asarray(ranked.mean(axis=1, where=np.isfinite(ranked)))

@@ -22,19 +22,19 @@ NEAREST = 5  # items by which a fusion is judged
 
 
 def find_inconsistent(catalog: Catalog, step: Inconsistent, seed: int) -> Catalog:
-    """Items whose two modalities say different things, flagged, those that agree least first."""
+    """Items whose two modalities say different things, flagged; those come first that others would suit best."""
     found = agreement(pairs_of(catalog, step.first, step.second), step.method, n_folds=step.folds, seed=seed)
     ids = item_ids(catalog)
-    order = np.argsort(found.score, kind="stable")
+    order = np.argsort(found.margin, kind="stable")
     findings = [
         Finding(
             ids[found.items[row]],
             f"{step.first} and {step.second} disagree",
-            f"agreement {found.score[row]:.2f}: {found.better[row]:.0%} of others suit its {step.first} better",
+            f"agreement {found.standing[row]:.2f} (0: as good as by chance), margin {found.margin[row]:.2f}",
             "flagged",
         )
         for row in order
-        if found.score[row] < step.below
+        if found.standing[row] < step.below
     ]
     return reported(catalog, findings)
 

@@ -112,8 +112,8 @@ class Inconsistent(TwoModalities):
     """Find the items whose two modalities say different things.
 
     Attributes:
-        below: an item is flagged whose agreement (`disagreement.Agreement.score`) is below this. At 0 its own partner
-            suits it no better than a partner drawn at random.
+        below: an item is flagged whose agreement (`disagreement.Agreement.standing`) is below this. At 0 its own
+            partner suits it no better than a partner drawn at random.
     """
 
     kind: Literal["inconsistent"] = "inconsistent"
