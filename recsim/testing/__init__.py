@@ -13,10 +13,20 @@ from recsim.testing.policy_rules import POLICY_RULES
 from recsim.testing.probe import Probe
 from recsim.testing.report import BrokenRules, Check, Report
 from recsim.testing.rules import RULES
+from recsim.testing.tiny_language_model import tiny_language_model
 from recsim.testing.trying import tried
 from recsim.users import UserModel, make_users
 
-__all__ = ["POLICY_RULES", "RULES", "BrokenRules", "Check", "Report", "check_policy", "check_user_model"]
+__all__ = [
+    "POLICY_RULES",
+    "RULES",
+    "BrokenRules",
+    "Check",
+    "Report",
+    "check_policy",
+    "check_user_model",
+    "tiny_language_model",
+]
 
 LEAST_USERS = 16
 

@@ -1,0 +1,260 @@
+"""Language models that run here: how likely answers are after a prompt, and what a model goes on to write."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim.language.finding import folder_fingerprint, model_folder, quiet_transformers
+from recsim.language.tokens import Tokens
+
+DTYPES = ("float32", "bfloat16", "float16")
+BUCKET = 32  # prompts are padded to multiples of this many tokens
+_SCORING = "1"  # goes up with every change of the code here that changes a score
+
+
+class LanguageModel(Protocol):
+    """What can say how likely an answer is, and write one.
+
+    Attributes:
+        name: what reports call it.
+        fingerprint: hexadecimal digits that change with anything that changes a score.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def log_probs(self, prompts: Sequence[str], answers: Sequence[str]) -> NDArray[np.float64]:
+        """(n, a) float64 <= 0: sum of the natural log probabilities of each answer's tokens after each prompt.
+
+        What a prompt gets does not depend on what else is asked in the same call.
+        """
+        ...
+
+    def write(self, prompts: Sequence[str], *, max_tokens: int = 60) -> list[str]:
+        """What the model goes on to write after each prompt, always the likeliest token."""
+        ...
+
+
+class CausalLM:
+    """A causal language model of the package transformers.
+
+    A prompt is padded on the left to the next multiple of `BUCKET` tokens, and every pass has `batch_size` rows, the
+    last ones filled up with copies. So the shapes of the arithmetic depend on the prompt alone, and its score is the
+    same to the last bit whatever stands beside it (on the same device, with the same number of threads). Who asks few
+    prompts at a time chooses a small `batch_size`.
+
+    Attributes:
+        name: the folder's name, or the name on the hub.
+        fingerprint: 32 hexadecimal digits of the model's files, `dtype` and `chat`.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        device: str = "cpu",
+        dtype: str = "float32",
+        batch_size: int = 16,
+        max_length: int = 512,
+        chat: bool = False,
+    ) -> None:
+        """Loads the model.
+
+        Args:
+            path: a folder written by `save_pretrained`, with weights as safetensors; or a name on the Hugging Face hub,
+                such as "org/name", which is downloaded. Nothing is fetched otherwise, and no code of a model is run.
+            device: a torch device, such as ``cpu`` or ``cuda``.
+            dtype: one of `DTYPES`.
+            batch_size: prompts a pass, at least 1.
+            max_length: tokens of a prompt and its answer; longer ones are refused, never cut.
+            chat: whether prompts are written as a user's message in the tokenizer's chat template.
+
+        Raises:
+            FileNotFoundError: if there is no such model.
+            ModuleNotFoundError: if transformers is not installed.
+            ValueError: if an option cannot be, or the model has fewer positions than `max_length`.
+        """
+        if dtype not in DTYPES:
+            raise ValueError(f"dtype of the language model is {dtype!r}: choose one of {', '.join(DTYPES)}.")
+        for option, value in (("batch_size", batch_size), ("max_length", max_length)):
+            if value < 1:
+                raise ValueError(f"{option} of the language model is {value}: it is at least 1.")
+        self._options = {
+            "device": device, "dtype": dtype, "batch_size": batch_size, "max_length": max_length, "chat": chat
+        }  # fmt: skip
+        self._path, self.name = path, str(path) if not Path(path).is_dir() else Path(path).resolve().name
+        self.batch_size, self.max_length, self.device = batch_size, max_length, device
+        folder = model_folder(path)
+        self.fingerprint = folder_fingerprint(folder, f"{_SCORING}/{dtype}/{chat}")
+        self._load(folder, dtype, chat)
+
+    def _load(self, folder: Path, dtype: str, chat: bool) -> None:
+        import torch
+
+        with quiet_transformers() as transformers:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, dtype=getattr(torch, dtype)
+            )
+        self._tokens = Tokens(tokenizer, chat=chat)
+        self._model = model.eval().to(self.device)
+        self._takes_positions = "position_ids" in inspect.signature(model.forward).parameters
+        positions = getattr(model.config, "max_position_embeddings", self.max_length)
+        if self.max_length > positions:
+            raise ValueError(f"max_length is {self.max_length}, but the model has {positions} positions: pass fewer.")
+        ends = model.generation_config.eos_token_id
+        self._ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
+        self._filler = next((t for t in (tokenizer.pad_token_id, tokenizer.eos_token_id) if t is not None), 0)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (self._path, self._options)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CausalLM:
+        return self  # nothing of it ever changes
+
+    def log_probs(self, prompts: Sequence[str], answers: Sequence[str]) -> NDArray[np.float64]:
+        """(n, a) float64 <= 0: sum of the natural log probabilities of each answer's tokens after each prompt.
+
+        The answer's tokens are those that it has when prompt and answer are encoded in one piece.
+
+        Raises:
+            ValueError: if there are no answers, a prompt is too long, or an answer's tokens merge with the prompt's.
+        """
+        if not answers:
+            raise ValueError("there are no answers to score: pass at least one, such as ' yes'.")
+        endings = [self._tokens.answers(prompt, answers) for prompt in prompts]
+        beginnings = self._encoded(prompts, [max(map(len, ending)) for ending in endings])
+        scores = np.zeros((len(prompts), len(answers)))
+        for rows in self._passes(beginnings):
+            scores[rows] = self._scored([beginnings[row] for row in rows], [endings[row] for row in rows])
+        return scores
+
+    def write(self, prompts: Sequence[str], *, max_tokens: int = 60) -> list[str]:
+        """What the model goes on to write after each prompt: at most `max_tokens`, always the likeliest.
+
+        Raises:
+            ValueError: if `max_tokens` is below 1 or a prompt is too long.
+        """
+        if max_tokens < 1:
+            raise ValueError(f"max_tokens is {max_tokens}: the model writes at least 1.")
+        beginnings = self._encoded(prompts, [max_tokens] * len(prompts))
+        written = [""] * len(prompts)
+        for rows in self._passes(beginnings):
+            tokens = self._continued([beginnings[row] for row in rows], max_tokens)
+            for row, continuation in zip(rows, tokens, strict=False):
+                written[row] = self._tokens.text(continuation)
+        return written
+
+    def _encoded(self, prompts: Sequence[str], room: Sequence[int]) -> list[list[int]]:
+        """The tokens of each prompt, behind which there is `room` for so many more."""
+        encoded = [self._tokens.prompt(prompt) for prompt in prompts]
+        for row, (tokens, more) in enumerate(zip(encoded, room, strict=True)):
+            if not tokens:
+                raise ValueError(f"prompt {row} is empty: there is nothing that an answer could follow.")
+            if len(tokens) + more > self.max_length:
+                raise ValueError(
+                    f"prompt {row} has {len(tokens):,} tokens and needs {more} more, but max_length is "
+                    f"{self.max_length:,}: shorten the texts that it quotes, or raise max_length."
+                )
+        return encoded
+
+    def _passes(self, encoded: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+        """Row numbers of each pass, `batch_size` with one padded length, filled up with copies of the last."""
+        buckets: dict[int, list[int]] = {}
+        for row, tokens in enumerate(encoded):
+            buckets.setdefault(_width(tokens), []).append(row)
+        for _, rows in sorted(buckets.items()):
+            for start in range(0, len(rows), self.batch_size):
+                part = rows[start : start + self.batch_size]
+                yield part + [part[-1]] * (self.batch_size - len(part))
+
+    def _scored(self, beginnings: list[list[int]], endings: list[list[list[int]]]) -> NDArray[np.float64]:
+        """(b, a) scores of one pass. The prompt is computed once; each answer goes on from a copy of what it left."""
+        import torch
+
+        ids, mask = self._padded(beginnings)
+        with torch.inference_mode():
+            given = self._model(**self._input(ids, mask, ids.shape[1]), use_cache=True)
+            first = _log_softmax(given.logits[:, -1])
+            columns = [
+                self._answered([row[answer] for row in endings], first, mask, given.past_key_values)
+                for answer in range(len(endings[0]))
+            ]
+        return np.stack(columns, axis=1)
+
+    def _answered(self, ending: list[list[int]], first: Any, mask: Any, cache: Any) -> NDArray[np.float64]:
+        """(b,) scores of one answer each, `first` (b, vocabulary) being the log probabilities of its first token."""
+        import torch
+
+        longest = max(map(len, ending))
+        ids = torch.tensor([tokens + [self._filler] * (longest - len(tokens)) for tokens in ending]).to(self.device)
+        real = torch.tensor([[place < len(tokens) for place in range(longest)] for tokens in ending]).to(self.device)
+        scores = first.gather(1, ids[:, :1])
+        if longest > 1:
+            seen = torch.cat([mask, real[:, :-1].to(mask.dtype)], dim=1)
+            inputs = self._input(ids[:, :-1], seen, longest - 1)
+            logits = self._model(**inputs, past_key_values=copy.deepcopy(cache), use_cache=True).logits
+            rest = _log_softmax(logits).gather(2, ids[:, 1:, None])[..., 0]
+            scores = torch.cat([scores, rest.masked_fill(~real[:, 1:], 0.0)], dim=1)
+        return np.asarray(scores.sum(dim=1).cpu().numpy(), np.float64)
+
+    def _continued(self, beginnings: list[list[int]], max_tokens: int) -> list[list[int]]:
+        """The likeliest tokens behind each prompt, up to the first that ends a text."""
+        import torch
+
+        ids, mask = self._padded(beginnings)
+        written: list[list[int]] = [[] for _ in beginnings]
+        going, cache = [True] * len(beginnings), None
+        with torch.inference_mode():
+            for _ in range(max_tokens):
+                given = self._model(**self._input(ids, mask, ids.shape[1]), past_key_values=cache, use_cache=True)
+                cache, best = given.past_key_values, given.logits[:, -1].argmax(dim=1)
+                for row, token in enumerate(best.tolist()):
+                    going[row] = going[row] and token not in self._ends
+                    if going[row]:
+                        written[row].append(token)
+                if not any(going):
+                    break
+                ids, mask = best[:, None], torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
+        return written
+
+    def _padded(self, encoded: list[list[int]]) -> tuple[Any, Any]:
+        """(b, width) tokens and which of them are real, the padding on the left."""
+        import torch
+
+        width = _width(encoded[0])
+        ids = torch.tensor([[self._filler] * (width - len(tokens)) + tokens for tokens in encoded])
+        mask = torch.tensor([[0] * (width - len(tokens)) + [1] * len(tokens) for tokens in encoded])
+        return ids.to(self.device), mask.to(self.device)
+
+    def _input(self, ids: Any, mask: Any, new: int) -> dict[str, Any]:
+        """What a pass over `new` tokens is given; positions count real tokens only."""
+        given = {"input_ids": ids, "attention_mask": mask}
+        if self._takes_positions:  # the others count them from the mask
+            given["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, -new:]
+        return given
+
+
+def _width(tokens: Sequence[int]) -> int:
+    """The length to which a prompt is padded."""
+    return -(-len(tokens) // BUCKET) * BUCKET
+
+
+def _log_softmax(logits: Any) -> Any:
+    """Log probabilities as float64: a sum over a large vocabulary loses nothing that matters."""
+    return logits.double().log_softmax(dim=-1)
+
+
+def _reopened(path: str | PathLike[str], options: dict[str, Any]) -> CausalLM:
+    return CausalLM(path, **options)
