@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 import recsim
@@ -16,12 +12,13 @@ from recsim.report import answers, figures, fronts, sentences, tables
 from recsim.report.budgets import budgets
 from recsim.report.curve_figure import learning_curve
 from recsim.report.drawing import Drawing, drawn
-from recsim.report.format import compact, percent
+from recsim.report.format import percent
 from recsim.report.offline import Offline
 from recsim.report.offline_part import offline_part
 from recsim.report.palette import DARK, LIGHT
-from recsim.report.pictures import gallery
+from recsim.report.pictures import Gallery, gallery
 from recsim.report.read import Run
+from recsim.report.rendering import environment, inlined, packed, script_hash, source
 from recsim.report.spots import estimated_trade_off, pairs
 
 if TYPE_CHECKING:
@@ -45,6 +42,7 @@ def run_page(run: Run, catalog: Catalog | None = None, links: Links = (), estima
     return _rendered(
         "report.html.j2",
         [*drawings, *part.drawings],
+        gallery(run.examples or (), ranked, catalog, run.catalog),
         run=run,
         metrics=run.metrics,
         level=percent(run.metrics.level, 0),
@@ -66,7 +64,6 @@ def run_page(run: Run, catalog: Catalog | None = None, links: Links = (), estima
         tables_beside=estimates,
         falls=fronts.falls(run),
         front=fronts.front_sentences(run),
-        gallery=gallery(run.examples or (), ranked, catalog, run.catalog),
         links=[*links, *estimates],
     )
 
@@ -87,32 +84,34 @@ def evaluation_page(found: Offline, catalog: Catalog | None = None, estimates: L
     return _rendered(
         "evaluation.html.j2",
         [*trades, *part.drawings],
+        gallery(found.examples, found.policies, catalog),
         found=found,
         level=percent(found.level, 0),
         headline=answers.headline(found),
         points=answers.points(found),
         offline=part,
         trades=trades,
-        gallery=gallery(found.examples, found.policies, catalog),
         links=estimates,
         version=recsim.__version__,
     )
 
 
-def _rendered(template: str, shown: Sequence[Drawing], **context: Any) -> str:
+def _rendered(template: str, shown: Sequence[Drawing], shown_slates: Gallery, **context: Any) -> str:
     """A page with its figures and its scripts."""
     from plotly.offline import get_plotlyjs
 
-    environment = _environment()
-    plotly, script = get_plotlyjs(), _inline(_source(environment, "report.js"))
-    return environment.get_template(template).render(
+    found = environment()
+    plotly, script = get_plotlyjs(), inlined(source(found, "report.js"))
+    return found.get_template(template).render(
         figures={drawing.name: drawing.figure for drawing in shown},
         themes={"light": LIGHT, "dark": DARK},
         slates_open=SLATES_OPEN,
-        style=Markup(_source(environment, "style.css")),
-        plotly=_packed(plotly),
+        style=Markup(source(found, "style.css")),
+        plotly=packed(plotly),
         script=script,
-        hashes=[_hash(plotly), _hash(script)],
+        gallery=shown_slates,
+        pictures=shown_slates.pictures,
+        hashes=[script_hash(plotly), script_hash(script)],
         **context,
     )
 
@@ -129,36 +128,3 @@ def _run_drawings(run: Run) -> list[Drawing]:
         found += drawn(f"trade-off-{across}-{up}", title, figures.trade_off(run, across, up))
         found += drawn(f"front-{across}-{up}", f"{title} under preferences", fronts.front_figure(run, across, up))
     return found
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("recsim.report"),
-        autoescape=select_autoescape(enabled_extensions=("j2",), default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "allow_nan": False, "separators": (",", ":")}
-    environment.filters |= {"percent": percent, "compact": compact, "thousands": "{:,}".format}
-    return environment
-
-
-def _source(environment: Environment, name: str) -> str:
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
-
-
-def _inline(script: str) -> Markup:
-    """A script that can stand inside a page, as the browser will read it."""
-    return Markup(script.replace("\r\n", "\n").replace("\r", "\n").replace("</script", "<\\/script"))
-
-
-def _packed(script: str) -> str:
-    """A large script as text, compressed to a third: the same bytes for the same script."""
-    return base64.b64encode(gzip.compress(script.encode(), 9, mtime=0)).decode("ascii")
-
-
-def _hash(script: str) -> str:
-    """The source expression with which the page's content security policy allows one script."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from recsim.report.album import Album
 from recsim.report.examples import Example, ShownItem
 from recsim.report.format import listed, number
 
@@ -88,7 +87,7 @@ def gallery(examples: Sequence[Example], ranked: Sequence[str], catalog: Catalog
     if not examples:
         return Gallery({}, {}, "")
     source, problem = (catalog, "") if catalog is not None else _catalog_of(named)
-    album = _Album(source)
+    album = Album(source, SIDE, BUDGET)
     order = {name: place for place, name in enumerate(ranked)}
     grouped: dict[str, dict[tuple[int, int], list[Slate]]] = {}
     for example in sorted(examples, key=lambda example: order.get(example.policy, len(order))):
@@ -106,69 +105,6 @@ def _session(key: tuple[int, int], slates: list[Slate]) -> ShownSession:
     return ShownSession(f"{which}: {of}", tuple(slates))
 
 
-class _Album:
-    """Pictures of items by their id, encoded once, until the budget is spent."""
-
-    def __init__(self, catalog: Catalog | None) -> None:
-        self._catalog = catalog
-        ids = [] if catalog is None else catalog.table["item_id"].to_list()
-        self._row = {item_id: row for row, item_id in enumerate(ids)}
-        self._known: dict[str, str] = {}
-        self._left = BUDGET
-        self._over = self._broken = self._unknown = 0
-        self.pictures: dict[str, str] = {}
-
-    def picture(self, item_id: str) -> str:
-        """The name of a picture, or "" where there is none."""
-        if item_id not in self._known:
-            self._known[item_id] = self._name(self._encode(item_id))
-        return self._known[item_id]
-
-    def _name(self, picture: str) -> str:
-        if not picture:
-            return ""
-        if len(picture) > self._left:
-            self._over += 1
-            return ""
-        self._left -= len(picture)
-        name = f"picture-{len(self.pictures)}"
-        self.pictures[name] = picture
-        return name
-
-    def note(self) -> str:
-        """What kept pictures out of the page."""
-        parts = []
-        if self._unknown:
-            parts.append(f"{self._unknown} items are not in the catalogue {getattr(self._catalog, 'name', '')!r}")
-        if self._broken:
-            parts.append(f"{self._broken} could not be read")
-        if self._over:
-            parts.append(f"{self._over} were left out to keep the page small")
-        return f"Some pictures are missing: {'; '.join(parts)}." if parts else ""
-
-    def _encode(self, item_id: str) -> str:
-        if self._catalog is None:
-            return ""
-        if item_id not in self._row:
-            self._unknown += 1
-            return ""
-        path = self._catalog.image_path(self._row[item_id])
-        if path is None:
-            return ""
-        from PIL import Image
-
-        try:
-            with Image.open(path) as image:
-                small = image.convert("RGBA")
-                small.thumbnail((SIDE, SIDE))
-                data = io.BytesIO()
-                small.save(data, "WEBP", quality=80)
-        except (OSError, Image.DecompressionBombError):
-            self._broken += 1
-            return ""
-        return f"data:image/webp;base64,{base64.b64encode(data.getvalue()).decode('ascii')}"
-
-
 def _catalog_of(named: Any) -> tuple[Catalog | None, str]:
     """The catalogue that a config names, or why there are no pictures."""
     from recsim.catalog import load_catalog
@@ -181,14 +117,14 @@ def _catalog_of(named: Any) -> tuple[Catalog | None, str]:
         return None, f"There are no pictures, for the catalogue could not be read: {error}"
 
 
-def _slate(example: Example, album: _Album) -> Slate:
+def _slate(example: Example, album: Album) -> Slate:
     cards = tuple(_card(example, position, album) for position in range(len(example.items)))
     seen = "" if example.examined is None else f", looked at {sum(example.examined)}"
     summary = f"{len(example.items)} items{seen}, clicked {sum(example.click)}, bought {sum(example.conversion)}"
     return Slate(example.policy, example.user, example.step + 1, cards, summary)
 
 
-def _card(example: Example, position: int, album: _Album) -> Card:
+def _card(example: Example, position: int, album: Album) -> Card:
     item = example.items[position]
     if item.item < 0:
         return Card(position + 1, None, "", "", "empty")
