@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ def load_model(folder: Path, source: Source) -> tuple[Any, bool]:
 
     Raises:
         FileNotFoundError: if there is none.
-        ValueError: if weights other than those of a pooling layer are missing: transformers would draw them.
+        ValueError: if it cannot be loaded, or other weights are missing.
     """
     transformers = optional_module("transformers", "transformers")
     if not (folder / "config.json").is_file():
@@ -27,14 +29,44 @@ def load_model(folder: Path, source: Source) -> tuple[Any, bool]:
             f"{folder} holds no {source} model: there is no config.json of save_pretrained in it; name the folder into "
             "which the model was saved or fetched."
         )
-    model, told = transformers.AutoModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+    with quiet(), loading(folder, "the model"):
+        model, told = transformers.AutoModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
     drawn = sorted(told["missing_keys"])
-    if any(not key.startswith("pooler.") for key in drawn):
+    needed = [key for key in drawn if not key.startswith("pooler.")]
+    if needed:
         raise ValueError(
-            f"the weights in {folder} lack {drawn[0]!r} ({len(drawn)} such parts), which would be drawn at random: "
+            f"the weights in {folder} lack {needed[0]!r} ({len(needed)} such parts), which would be drawn at random: "
             "fetch or save the model again."
         )
     return (model.get_encoder() if model.config.is_encoder_decoder else model).eval(), not drawn
+
+
+@contextmanager
+def loading(folder: Path, what: str) -> Iterator[None]:
+    """Whatever goes wrong when transformers reads a folder, as one sentence."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+        reason = str(error).strip().split("\n", 1)[0][:200]
+        raise ValueError(
+            f"{what} in {folder} cannot be loaded ({type(error).__name__}: {reason}): fetch or save it again, or "
+            "install the release of transformers that knows it."
+        ) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No progress bars of transformers, which would run into ours."""
+    logging = optional_module("transformers", "transformers").utils.logging
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def checked_device(device: str) -> str:

@@ -85,7 +85,7 @@ def _encoder(source: Source, name: str, options: dict[str, Any]) -> Any:
         return _found(PLAIN[source][name])()
     if name in MODELS[source]:
         return _found(MODELS[source][name])(**options)
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         return _found(FOLDERS[source])(Path(name).resolve(), **options)
     if HUB_NAME.fullmatch(name):
         from recsim.modalities.hub import hub_folder

