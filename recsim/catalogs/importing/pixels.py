@@ -25,6 +25,7 @@ MAX_PIXELS = 50_000_000
 TINY = 16  # pixels of the shorter side
 BLANK = 2  # levels of 255 between the darkest and the brightest pixel of each channel
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, MemoryError)
+_SUPPORTED = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
 _UNSUPPORTED = {
     b"%PDF": "PDF",
     b"8BPS": "Photoshop",
@@ -132,8 +133,8 @@ def _unidentified(file: str, data: bytes) -> tuple[str, str]:
     for signature, name in _UNSUPPORTED.items():
         if signature in head if signature[:1] in (b"<", b"f") else data.startswith(signature):
             return "unsupported image type", f"{file} is {name}: save it as png, jpeg or webp"
-    if not data:
-        return "broken image", f"{file} is empty"
+    if not data or data.startswith(_SUPPORTED):
+        return "broken image", f"{file} is {'cut off or damaged at its beginning' if data else 'empty'}"
     return "no image file", f"{file} is none of {', '.join(FORMATS)}"
 
 

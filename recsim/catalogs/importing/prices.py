@@ -23,7 +23,7 @@ _WRITTEN = re.compile(
     rf"(?P<digits>[0-9.,][0-9.,'’\s]*?)(?:,[-–])?\s*(?:{_CURRENCY})?",
     flags=re.IGNORECASE,
 )
-_SPACED = re.compile(r"\d{1,3}(?:[\s'’]\d{3})+", flags=re.ASCII)
+_SPACED = re.compile(r"[0-9]{1,3}(?:[\s'’][0-9]{3})+")
 _NUMBER = re.compile(r"\d*(?:\.\d*)?", flags=re.ASCII)
 _GROUPED = {sign: re.compile(rf"\d{{1,3}}(?:{re.escape(sign)}\d{{3}})+", flags=re.ASCII) for sign in (".", ",")}
 _TWO_WAYS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}", flags=re.ASCII)
@@ -97,7 +97,7 @@ def _digits(text: str) -> tuple[str | None, bool]:
     if match is None:
         return None, False
     digits = match["digits"].strip()
-    whole, rest = re.match(r"([\d\s'’]*)(.*)", digits, flags=re.ASCII | re.DOTALL).groups()  # type: ignore[union-attr]
+    whole, rest = re.match(r"([0-9\s'’]*)(.*)", digits, flags=re.DOTALL).groups()  # type: ignore[union-attr]
     if re.search(r"[\s'’]", digits):
         if not _SPACED.fullmatch(whole) or re.search(r"[\s'’]", rest):
             return None, False
