@@ -1,0 +1,121 @@
+"""Scores of a language model that are computed once: in memory, and, where a file is named, from run to run."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim.language.model import LanguageModel
+from recsim.modalities import batches
+
+BLOCK = 256  # prompts after which scores are written, so that a run that is killed goes on from there
+_ASKED = 500  # keys of one query; SQLite allows 999 variables
+_TABLE = "CREATE TABLE IF NOT EXISTS scores (model TEXT, key BLOB, value REAL, PRIMARY KEY (model, key)) WITHOUT ROWID"
+
+
+class RememberedModel:
+    """A language model that scores no pair of prompt and answer twice.
+
+    Scores are kept under the model's fingerprint, and come back to the last bit. Several processes may share a file.
+
+    Attributes:
+        model: the model that is asked.
+        asked: how many prompts it was asked so far.
+    """
+
+    def __init__(self, model: LanguageModel, path: str | PathLike[str] | None = None) -> None:
+        """Scores of `model`, kept in memory and in the SQLite file `path`, which is made where it is not there.
+
+        Raises:
+            ValueError: if the file is there and holds something else.
+        """
+        self.model, self.asked = model, 0
+        self._path = None if path is None else Path(path)
+        self._known: dict[bytes, float] = {}
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._query(lambda _: None)
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.name
+
+    @property
+    def fingerprint(self) -> str:
+        """The model's fingerprint."""
+        return self.model.fingerprint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RememberedModel, (self.model, self._path)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> RememberedModel:
+        return self  # what it remembers changes nothing that it says
+
+    def log_probs(
+        self, prompts: Sequence[str], answers: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> NDArray[np.float64]:
+        """(n, a) float64, the model's `log_probs`; it is asked about what is new only.
+
+        Args:
+            prompts: n texts.
+            answers: a texts.
+            progress: called with the number of prompts done since the last call.
+        """
+        keys = [[_key(prompt, answer) for answer in answers] for prompt in prompts]
+        self._look_up([key for row in keys for key in row if key not in self._known])
+        new = {prompt: row for prompt, row in zip(prompts, keys, strict=True) if any(k not in self._known for k in row)}
+        for block in batches(list(new), BLOCK):
+            scores = self.model.log_probs(block, answers)
+            self.asked += len(block)
+            self._keep([new[prompt] for prompt in block], scores)
+            if progress:
+                progress(len(block))
+        return np.array([[self._known[key] for key in row] for row in keys]).reshape(len(prompts), len(answers))
+
+    def write(self, prompts: Sequence[str], *, max_tokens: int = 60) -> list[str]:
+        """The model's `write`, which is not remembered."""
+        return self.model.write(prompts, max_tokens=max_tokens)
+
+    def _keep(self, keys: list[list[bytes]], scores: NDArray[np.float64]) -> None:
+        found = dict(zip((key for row in keys for key in row), scores.ravel().tolist(), strict=True))
+        self._known |= found
+        rows = [(self.fingerprint, key, score) for key, score in found.items()]
+        self._query(lambda base: base.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?, ?)", rows))
+
+    def _look_up(self, keys: list[bytes]) -> None:
+        """Take what the file knows of `keys` into memory."""
+        if keys:
+            self._query(lambda base: self._known.update(self._stored(base, keys)))
+
+    def _stored(self, base: sqlite3.Connection, keys: list[bytes]) -> Iterator[tuple[bytes, float]]:
+        for part in batches(keys, _ASKED):
+            places = ", ".join("?" * len(part))
+            query = f"SELECT key, value FROM scores WHERE model = ? AND key IN ({places})"
+            yield from base.execute(query, (self.fingerprint, *part))
+
+    def _query(self, act: Callable[[sqlite3.Connection], object]) -> None:
+        """Let `act` read or write the file, where there is one; what it writes is there whole or not at all."""
+        if self._path is None:
+            return
+        try:
+            with closing(sqlite3.connect(self._path, timeout=60)) as base, base:
+                base.execute(_TABLE)
+                act(base)
+        except sqlite3.DatabaseError as error:
+            raise ValueError(
+                f"{self._path} cannot keep a language model's scores ({error}): name another file, or delete it."
+            ) from error
+
+
+def _key(prompt: str, answer: str) -> bytes:
+    """16 bytes for a pair; the length keeps apart what is prompt and what is answer."""
+    return hashlib.blake2b(f"{len(prompt)}:{prompt}{answer}".encode(), digest_size=16).digest()
