@@ -82,7 +82,8 @@ def _interest(simulator: Simulator) -> Iterator[Gauge]:
     "match" of a category is the mean, over its items, of the similarity that enters their utility: the sum over
     modalities of weight × ⟨interest, taste⟩.
     """
-    state, catalog, config = simulator.state, simulator.catalog, simulator.users.config  # type: ignore[attr-defined]
+    state, users = simulator.state, simulator.users
+    catalog, config = users.catalog, users.config  # type: ignore[attr-defined] # what users meet, not what agents see
     yield Gauge("patience", ("",), {"": state.patience[:1]}, {"": float(config.patience_limit)})
     yield Gauge("modality weights", tuple(catalog.modalities), {"": state.weight[0]}, {"": 1.0})
     similar = catalog.taste @ (state.interest[0] * np.repeat(state.weight[0], np.diff(catalog.offsets)))

@@ -17,6 +17,7 @@ from recsim.simulator import Simulator
 from recsim.slates import as_array
 from recsim.users import make_users
 from recsim.users.contract import UserModel
+from recsim.view import check_view
 
 Observation = NDArray[np.float32]
 Items = NDArray[np.int64]
@@ -32,6 +33,7 @@ class World(TypedDict, total=False):
 
     Attributes:
         catalog: a bundled name, a folder written by `Catalog.save`, or a `Catalog`. Default "openclipart".
+        view: another catalogue of the same items, which agents see while users meet those of `catalog`. Default none.
         users: a built-in name, an import string "package.module:Class", or a user model. Default "marketplace".
         user_options: keyword arguments of the user model, where it is named. Default none.
         slate_size: k. Default 10.
@@ -43,6 +45,7 @@ class World(TypedDict, total=False):
     """
 
     catalog: str | PathLike[str] | Catalog
+    view: str | PathLike[str] | Catalog | None
     users: str | UserModel[Any]
     user_options: Mapping[str, Any] | None
     slate_size: int
@@ -56,6 +59,7 @@ class World(TypedDict, total=False):
 def build_simulator(
     *,
     catalog: str | PathLike[str] | Catalog = "openclipart",
+    view: str | PathLike[str] | Catalog | None = None,
     users: str | UserModel[Any] = "marketplace",
     user_options: Mapping[str, Any] | None = None,
     slate_size: int = 10,
@@ -68,12 +72,15 @@ def build_simulator(
     """The simulator that the keyword arguments of an environment describe (see `World`).
 
     Raises:
-        ValueError: if an objective or an option is unknown, or a size does not fit the catalogue.
+        ValueError: if an objective or an option is unknown, a size does not fit the catalogue, or the view is of other
+            items.
     """
     items = catalog if isinstance(catalog, Catalog) else load_catalog(catalog)
+    seen = items if view is None else view if isinstance(view, Catalog) else load_catalog(view)
+    check_view(items, seen)
     model = make_users(users, items, user_options, seed=seed)
     return Simulator(
-        items,
+        seen,
         model,
         slate_size=slate_size,
         horizon=horizon,

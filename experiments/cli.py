@@ -240,12 +240,13 @@ def report(
 ) -> None:
     """Write the report of a finished run again: one HTML file that needs no network."""
     settings = _read(_config_of(run))
+    from recsim.experiments.view import seen_catalog
     from recsim.experiments.world import catalog_of
     from recsim.report import render_report, write_report
 
     with input_errors():
         if form == "html":
-            typer.echo(write_report(run, catalog_of(settings.catalog)))
+            typer.echo(write_report(run, seen_catalog(settings.view, catalog_of(settings.catalog))))
         else:
             typer.echo(render_report(run, form=form))
 

@@ -21,6 +21,7 @@ from recsim.experiments.policy_settings import (
     UniformPolicy,
 )
 from recsim.experiments.settings import Count, Name, Positive, Settings
+from recsim.experiments.view import ViewConfig
 from recsim.objectives import Objectives
 from recsim.ope.evaluation.estimators import chosen
 
@@ -191,6 +192,7 @@ class RunConfig(Settings):
         seed: every draw of the run follows from it.
         catalog: the items.
         users: the users.
+        view: what agents and reports see of the items, where that is not the truth.
         slate_size: k.
         horizon: most slates in a session.
         sessions: most sessions of a user; above 1, users come back if their model says so.
@@ -207,6 +209,7 @@ class RunConfig(Settings):
     seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
     catalog: CatalogConfig = CatalogConfig(name="openclipart")
     users: UsersConfig = UsersConfig()
+    view: ViewConfig | None = None
     slate_size: Count = 10
     horizon: Count = 30
     sessions: Count = 1

@@ -186,13 +186,15 @@ def _with_files_beside(config: RunConfig, path: Path) -> RunConfig:
     def beside(name: str) -> str:
         return name if os.path.isabs(name) else str((path.parent / name).resolve())
 
-    catalog, policies = config.catalog, list(config.policies)
+    catalog, view, policies = config.catalog, config.view, list(config.policies)
     if catalog.name is not None and catalog.name not in BUNDLED:
         catalog = catalog.model_copy(update={"name": beside(catalog.name)})
+    if view is not None and view.catalog is not None and view.catalog not in BUNDLED:
+        view = view.model_copy(update={"catalog": beside(view.catalog)})
     for number, policy in enumerate(policies):
         if isinstance(policy, StockPolicy) and policy.model:
             policies[number] = policy.model_copy(update={"model": beside(policy.model)})
-    return config.model_copy(update={"catalog": catalog, "policies": tuple(policies)})
+    return config.model_copy(update={"catalog": catalog, "view": view, "policies": tuple(policies)})
 
 
 def _flat(value: Any, place: str = "") -> dict[str, Any]:

@@ -56,7 +56,7 @@ def environment(settings: TrainedPolicy, world: World, action: str = "slate") ->
     rows = SlateVectorEnv(
         settings.n_envs,
         catalog=world.catalog,
-        users=world.users,
+        users=world.heard,
         slate_size=world.config.slate_size,
         horizon=world.config.horizon,
         recent=world.config.recent,

@@ -83,15 +83,19 @@ class RunFolder:
             )
         return folder
 
-    def check_items(self, catalog: Catalog) -> None:
+    def check_items(self, catalog: Catalog, kind: str = "items") -> None:
         """Refuse to go on with other items than those the run was started with; the first call records them.
+
+        Args:
+            catalog: the items.
+            kind: under which they are recorded: the items that agents see, or those behind them.
 
         Raises:
             UserError: if the catalogue has changed since.
         """
-        known = self._manifest.get("items")
+        known = self._manifest.get(kind)
         if known is None:
-            self._manifest = {**self._manifest, "items": catalog.fingerprint}
+            self._manifest = {**self._manifest, kind: catalog.fingerprint}
             write_json(self.path / MANIFEST, self._manifest)
         elif known != catalog.fingerprint:
             raise UserError(

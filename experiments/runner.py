@@ -64,6 +64,8 @@ def finish(folder: RunFolder, world: World, stages: Sequence[Stage], display: Di
     """Do the stages that are not finished yet."""
     with folder.locked():
         folder.check_items(world.catalog)
+        if world.items is not world.catalog:
+            folder.check_items(world.items, "true items")
         _tell_other_versions(folder, display)
         for stage in stages:
             if folder.has(stage.name, stage.outputs):

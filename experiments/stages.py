@@ -125,7 +125,7 @@ def _collect_training_log(world: World, run: Path, into: Path, progress: Advance
 def _collect(
     name: str, settings: LogSettings, file: str, world: World, run: Path, into: Path, progress: Advance
 ) -> None:
-    simulator = world.simulator(f"the {name} log")
+    simulator = world.simulator(f"the {name} log", training=name != "production")
     policy = build(settings.collector(name), world, run, simulator)
     batch = world.config.evaluation.batch
     write_log(collect(simulator, policy, settings.n_users, batch=batch, progress=progress), into / file)

@@ -61,7 +61,7 @@ def train_online(policy: LearnedPolicy, world: World, run: Path, into: Path, pro
     assert isinstance(policy, OnlineSettings)
     with _one_thread():
         agent = untrained(policy, world, warm_start_of(policy, world, run))
-        simulator = world.simulator(f"training {policy.slug}")
+        simulator = world.simulator(f"training {policy.slug}", training=True)
         ours = not isinstance(policy, CustomPolicy) and world.config.users.model in BUILT_IN
         with input_errors(f"{policy.title!r} cannot be trained: ") if ours else nullcontext():
             agent.train(simulator, policy.n_users, **taken(agent.train, {"progress": progress}))

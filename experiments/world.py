@@ -1,4 +1,4 @@
-"""The world of a run: its catalogue and its users, and simulators that share them but not each other's luck."""
+"""The world of a run: its items and its users, and simulators that share them but not each other's luck."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from recsim.catalog import Catalog, load_catalog
 from recsim.experiments.config import ORACLES, CatalogConfig, RunConfig, UsersConfig
 from recsim.experiments.errors import UserError, input_errors
+from recsim.experiments.view import heard_users, seen_catalog
 from recsim.objectives import Objectives
 from recsim.observation import Layout
 from recsim.simulator import Simulator
@@ -24,13 +25,17 @@ class World:
 
     Attributes:
         config: of the run.
-        catalog: the items.
-        users: the user model; what is hidden about items is drawn from the run's seed, once.
+        catalog: the items as agents and reports see them.
+        users: the user model, made of the true items; what is hidden about items is drawn from the run's seed, once.
+        items: the true items, which are those of `catalog` unless the config has a view.
+        heard: the users as agents hear of them while they learn, which are `users` unless clicks are misreported.
     """
 
     config: RunConfig
     catalog: Catalog
     users: UserModel[Any]
+    items: Catalog
+    heard: UserModel[Any]
 
     @classmethod
     def of(cls, config: RunConfig) -> World:
@@ -41,13 +46,15 @@ class World:
                 there is an oracle among the policies and the users declare no probabilities.
         """
         with input_errors():
-            catalog = catalog_of(config.catalog)
+            items = catalog_of(config.catalog)
+            catalog = seen_catalog(config.view, items)
             Layout.of(catalog, recent=config.recent)
         if config.slate_size > len(catalog):
             raise UserError(
                 f"slate_size is {config.slate_size}; the catalogue {catalog.name!r} allows 1 to {len(catalog)}."
             )
-        world = cls(config, catalog, users_of(config.users, catalog, config.seed))
+        users = users_of(config.users, items, config.seed)
+        world = cls(config, catalog, users, items, heard_users(config.view, users))
         oracles = [policy.title for policy in config.policies if policy.kind in ORACLES]
         if oracles and not world.declares_appeal:
             raise UserError(
@@ -62,11 +69,16 @@ class World:
         """Whether the users declare their probabilities, so that the exact value of a slate is known."""
         return isinstance(self.users, DeclaresAppeal)
 
-    def simulator(self, part: str) -> Simulator:
-        """A simulator for one part of the run: users of another part are other people with other luck."""
+    def simulator(self, part: str, *, training: bool = False) -> Simulator:
+        """A simulator for one part of the run: users of another part are other people with other luck.
+
+        Args:
+            part: its name.
+            training: whether agents learn from what comes of it, so that clicks are misreported if the config says so.
+        """
         return Simulator(
             self.catalog,
-            self.users,
+            self.heard if training else self.users,
             slate_size=self.config.slate_size,
             horizon=self.config.horizon,
             sessions=self.config.sessions,
@@ -87,7 +99,7 @@ class World:
 
 
 def catalog_of(config: CatalogConfig) -> Catalog:
-    """The catalogue that a config names or describes."""
+    """The true items that a config names or describes."""
     if config.synthetic is not None:
         return Catalog.synthetic(**config.synthetic.model_dump())
     return load_catalog(str(config.name))

@@ -27,10 +27,11 @@ def check_view(catalog: Catalog, view: Catalog) -> None:
         different = (true != seen).to_numpy(bool)
         if different.any():
             row = int(different.argmax())
+            shown, meant = seen.to_list()[row], true.to_list()[row]
             raise ValueError(
-                f"{name} of row {row} is {seen.iloc[row]!r} in the view {view.name!r} and {true.iloc[row]!r} in the "
-                f"catalogue {catalog.name!r}: a view is the same items in the same order, at the same prices and with "
-                "the same popularity."
+                f"{name} of row {row} is {shown!r} in the view {view.name!r} and {meant!r} in the catalogue "
+                f"{catalog.name!r}: a view is the same items in the same order, at the same prices and with the same "
+                "popularity."
             )
     if view.categories != catalog.categories:
         odd = sorted(set(view.categories) ^ set(catalog.categories))
