@@ -9,22 +9,58 @@ from typing import Annotated
 import typer
 
 from recsim.experiments.commands import examples, resumable, stderr
-from recsim.experiments.errors import input_errors
+from recsim.experiments.errors import UserError, input_errors
 
 catalog_app = typer.Typer(no_args_is_help=True, help="Make catalogues and look at them.")
 
 
-@catalog_app.command("show", epilog=examples("recsim catalog show openclipart", "recsim catalog show ./my-shop"))
+@catalog_app.command(
+    "show",
+    epilog=examples(
+        "recsim catalog show openclipart",
+        "recsim catalog show ./my-shop --html my-shop.html --open",
+        "recsim catalog show ./my-shop --json",
+    ),
+)
 def catalog_show(
     name: Annotated[str, typer.Argument(metavar="NAME_OR_PATH", help="A bundled catalogue or a folder.")],
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write a page with pictures and neighbours.", show_default=False),
+    ] = None,
+    items: Annotated[int, typer.Option(min=1, help="How many items the page shows.")] = 24,
+    seed: Annotated[int, typer.Option(min=0, help="Which items the page shows.")] = 0,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Show what is in a catalogue."""
+    """Show what is in a catalogue: its card, its numbers, and what was flagged."""
     from recsim.catalog import load_catalog
-    from recsim.experiments.tables import print_catalog
 
+    if open_page and html is None:
+        raise UserError("--open opens the page that --html names: add --html page.html.")
     with input_errors():
         found = load_catalog(name)
-    print_catalog(found)
+    if html is not None:
+        from recsim.report import write_catalog_page
+
+        with input_errors():
+            write_catalog_page(found, html, n_items=items, seed=seed)
+        typer.echo(f"Page: {html}", err=json)
+    if json:
+        from dataclasses import asdict
+        from json import dumps
+
+        from recsim.report.catalog_facts import catalog_facts
+
+        typer.echo(dumps(asdict(catalog_facts(found)), indent=1, allow_nan=False))
+    elif html is None:
+        from recsim.experiments.catalog_tables import print_catalog
+
+        print_catalog(found)
+    if open_page and html is not None:
+        import webbrowser
+
+        webbrowser.open(html.resolve().as_uri())
 
 
 @catalog_app.command(
@@ -65,9 +101,7 @@ def catalog_import(
     ] = False,
     image_size: Annotated[int, typer.Option(min=1, help="Pixels of the longer side of kept images, at most.")] = 256,
     max_pixels: Annotated[int, typer.Option(min=1, help="Images with more are refused.")] = 50_000_000,
-    text_encoder: Annotated[
-        str, typer.Option(help="auto, minilm, glove, hashing, or a model's folder.")
-    ] = "auto",
+    text_encoder: Annotated[str, typer.Option(help="auto, minilm, glove, hashing, or a model's folder.")] = "auto",
     image_encoder: Annotated[
         str, typer.Option(help="auto, efficientnet-lite0, histogram, none, or a model's folder.")
     ] = "auto",

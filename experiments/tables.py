@@ -12,7 +12,6 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from recsim.catalog import Catalog
 from recsim.experiments.bench.measures import measured, promised
 from recsim.experiments.learning.claims import chosen, verdict
 from recsim.ope import PREFERRED, PREFERRED_SESSION, Evaluation
@@ -64,32 +63,6 @@ def _evaluation_table(
                 end_section=row == len(own) - 1 and policy != last,
             )
     return table
-
-
-def print_catalog(catalog: Catalog) -> None:
-    """What is in a catalogue: modalities, categories, prices, a few items."""
-    console = Console()
-    console.print(
-        f"[bold]{escape(catalog.name)}[/bold]: {len(catalog):,} items in {len(catalog.categories)} categories"
-    )
-    modalities = Table(title="Modalities", **STYLE)
-    _columns(modalities, "name", right=("dimensions", "items that have it"))
-    for modality in catalog.modalities.values():
-        modalities.add_row(escape(modality.name), str(modality.dim), f"{modality.present.mean():.1%}")
-    console.print(modalities)
-    categories = Table(title="Categories", **STYLE)
-    _columns(categories, "category", right=("items", "median price", "popularity"))
-    for code, name in enumerate(catalog.categories):
-        own = catalog.category == code
-        row = catalog.table["price"][own].median(), catalog.popularity[own].sum()
-        categories.add_row(escape(name), f"{own.sum():,}", number(row[0], 2), f"{row[1]:.1%}")
-    console.print(categories)
-    items = Table(title="The most popular items", **STYLE)
-    _columns(items, "title", "category", right=("price",))
-    for item in (-catalog.popularity).argsort(kind="stable")[:5]:
-        title, category, price = catalog.table.iloc[int(item)][["title", "category", "price"]]
-        items.add_row(escape(title), escape(category), number(float(price), 2))
-    console.print(items)
 
 
 def print_user_checks(report: Report) -> None:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from recsim.catalog import Catalog
 
-__all__ = ["FORMS", "Form", "render_evaluation", "render_report", "write_evaluation", "write_report"]
+__all__ = [
+    "FORMS",
+    "Form",
+    "render_evaluation",
+    "render_report",
+    "write_catalog_page",
+    "write_evaluation",
+    "write_report",
+]
 
 Form = Literal["html", "markdown", "json"]
 FORMS = {"html": ".html", "markdown": ".md", "json": ".json"}
@@ -100,6 +108,26 @@ def render_evaluation(found: dict[str, Any], *, form: Literal["markdown", "json"
     _ending(form)
     offline = read_evaluation(found)
     return evaluation_markdown(offline) if form == "markdown" else evaluation_json(found, offline)
+
+
+def write_catalog_page(catalog: Catalog, out: Path, *, n_items: int = 24, seed: int = 0) -> Path:
+    """Writes a page that shows a catalogue: its card, counts, items with their neighbours, and what was flagged.
+
+    Args:
+        catalog: what is shown.
+        out: where the page goes.
+        n_items: how many items are shown with the items that each modality holds to be nearest.
+        seed: which ones; the same seed shows the same.
+
+    Returns:
+        Where it is.
+    """
+    from recsim.files import write_text
+    from recsim.report.catalog_page import catalog_page
+
+    out = Path(out)
+    write_text(out, catalog_page(catalog, n_items=n_items, seed=seed))
+    return out
 
 
 def _ending(form: str) -> str:

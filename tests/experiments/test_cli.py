@@ -339,32 +339,6 @@ def test_report_is_written_again(recsim: Callable[..., Result], small_file: Path
     )
 
 
-def test_catalog_show(recsim: Callable[..., Result], tmp_path: Path) -> None:
-    Catalog.synthetic(40, 4, dims={"text": 6, "image": 5}, missing=0.2, seed=2).save(tmp_path / "shop")
-    result = recsim("catalog", "show", tmp_path / "shop")
-    assert result.exit_code == 0, result.output
-    assert "synthetic: 40 items in 4 categories" in result.stdout
-    rows = [line.split() for line in result.stdout.splitlines()]
-    assert next(row for row in rows if "category_0" in row)[:2] == ["category_0", "10"]
-    assert ["image", "5"] in [row[:2] for row in rows]
-    refused(
-        recsim("catalog", "show", "nowhere"),
-        "there is no catalogue 'nowhere': bundled is openclipart; "
-        "anything else must be a folder written by Catalog.save.",
-    )
-
-
-def test_catalog_show_prints_brackets_as_they_are(recsim: Callable[..., Result], tmp_path: Path) -> None:
-    catalog = Catalog.synthetic(4, 2)
-    table = catalog.table.assign(title="Mug [red] XL", category="[/b] mugs")
-    Catalog("shop [/b]", table, catalog.modalities, catalog.card).save(tmp_path / "shop")
-    result = recsim("catalog", "show", tmp_path / "shop")
-    assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("shop [/b]: 4 items in 1 categories")
-    assert result.stdout.count("Mug [red] XL") == 4
-    assert result.stdout.count("[/b] mugs") == 5
-
-
 def test_a_report_needs_the_catalogue_and_no_users(
     recsim: Callable[..., Result], small_run: Path, tmp_path: Path
 ) -> None:

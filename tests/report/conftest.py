@@ -1,7 +1,8 @@
 """A run folder as a finished run leaves it, made in a second: invented users, real arithmetic."""
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
 from html.parser import HTMLParser
@@ -12,11 +13,25 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
 
 from recsim import Catalog, Modality
+from recsim.encoding import Encoding
 from recsim.metrics import mean_interval, paired_interval
 
 OBJECTIVES, WEIGHTS = ("click", "conversion", "novelty"), np.array([1.0, 4.0, 0.5])
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,1000",
+)
 HOSTILE = "<script>alert(1)</script>"
 # name, kind, clicks, conversions and slates a session, novelty a click, value of a slate at the log's contexts
 POLICIES = (
@@ -84,6 +99,22 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """One headless Chromium for all tests."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("needs chromium and chromedriver on the path")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    started = webdriver.Chrome(options=options, service=Service(driver))
+    yield started
+    started.quit()
+
+
+@pytest.fixture(scope="session")
 def read_page() -> Callable[[Path], Page]:
     return lambda path: Page(path.read_text(encoding="utf-8"))
 
@@ -115,6 +146,54 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     )
     modality = Modality("text", draw.normal(size=(n, 4)).astype(np.float32), np.ones(n, np.bool_))
     return Catalog("drawn", table, {"text": modality}, image_dir=images)
+
+
+@pytest.fixture(scope="session")
+def shop(catalog: Catalog) -> Catalog:
+    """Sixty items as strangers hand them in: hostile texts, missing pictures and modalities, and findings."""
+    draw, n = np.random.default_rng(1), 60
+    texts = [
+        HOSTILE,
+        "W" * 300,
+        "\u0642\u0645\u064a\u0635",
+        "🧑‍🚀 party",
+        "\x1b[31mred\x07",
+        "a\u202egnp.exe",
+        "{{ 7 * 7 }}",
+        "",
+        "<b>",
+    ]
+    titles = texts + [f"Thing {row}" for row in range(len(texts), n)]
+    table = pd.DataFrame(
+        {
+            "item_id": [f"id-{row}" for row in range(n)],
+            "title": titles,
+            "text": [f"{title} in words" for title in titles],
+            "category": [("animals", "food", "<img src=x onerror=alert(1)>", "K" * 90)[row % 4] for row in range(n)],
+            "price": [0.0, *np.round(draw.lognormal(3.5, 1.0, n - 1), 2)],
+            "created": [f"{1990 + row % 30}-05-31" if row % 3 else "" for row in range(n)],
+            "image": [f"{row % 10}.webp" if row % 3 else "" for row in range(n)],
+        }
+    )
+    made = Encoding("text", "<i>my encoder</i>", "0f" * 8, np.zeros(8, np.float32), np.eye(4, 8, dtype=np.float32))
+    shares = {"text": 1.0, "image": 0.6, "behaviour": 0.3}
+    modalities = {
+        name: Modality(
+            name, draw.normal(size=(n, 4)).astype(np.float32), draw.random(n) < share, made if share == 1.0 else None
+        )
+        for name, share in shares.items()
+    }
+    findings = [(f"id-{row}", "near-duplicate picture", f"as that of id-{row + 1}", "kept") for row in range(8)]
+    findings += [
+        ("id-99", "duplicate row", "the same as id-1", "dropped"),
+        ("", HOSTILE, "\x1b]0;title\x07no colours", ""),
+    ]
+    card = (
+        "# A <shop>\n\n[evil](javascript:alert(1)), [good](https://example.org/x), ![seen](https://example.org/p.png)\n\n"
+        f"<div onclick=alert(1)>{HOSTILE}</div>\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n\x1b[2J- {'w' * 200}\n"
+    )
+    columns = ["item_id", "what", "found", "done"]
+    return Catalog("shop <b>", table, modalities, card, catalog.image_dir, pd.DataFrame(findings, columns=columns))
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,8 @@
-"""The pages in a real browser: one headless Chromium for all, driven by selenium."""
+"""The pages in a real browser, driven by selenium."""
 
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -20,18 +18,6 @@ from selenium.webdriver.support.ui import WebDriverWait
 from recsim import Catalog
 from recsim.report import write_evaluation, write_report
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1280,1000",
-)
 SECONDS = 30
 HOSTILE = "<script>alert(1)</script>"
 FOREIGN = "<script>document.title = 'taken'</script>"
@@ -49,22 +35,7 @@ const luminance = (color) => color.match(/[\\d.]+/g).slice(0, 3).map((part) => p
 const [ink, paper] = ["color", "backgroundColor"].map((name) => luminance(getComputedStyle(document.body)[name]));
 return [(Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05), paper];"""
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="needs chromium and chromedriver on the path"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
-    yield driver
-    driver.quit()
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", params=["run", "evaluation"])
