@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from recsim.experiments.commands import Threads, examples, resumable, stderr, tell
+from recsim.experiments.errors import input_errors
 
 bench_app = typer.Typer(
     no_args_is_help=True,
@@ -189,3 +190,42 @@ def bench_coverage(
     with console_display(stderr()) as display:
         found = coverage(CoverageSize(replications, draws, level, seed), display)
     tell(found, out, json, tables.print_coverage)
+
+
+@bench_app.command(
+    "interests",
+    epilog=examples(
+        "recsim bench interests --out docs/results/interests.json",
+        "recsim bench interests --seeds 1 --slates 10 --language-model models/my-model --json",
+    ),
+)
+def bench_interests(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the JSON here, too.")] = None,
+    language_model: Annotated[
+        str, typer.Option(metavar="PATH", help="Folder of a causal language model; default: no rows of one.")
+    ] = "",
+    device: Annotated[str, typer.Option(help="Where the language model runs: cpu or cuda.")] = "cpu",
+    catalog: Annotated[str, typer.Option(metavar="NAME_OR_PATH", help="Catalogue.")] = "openclipart",
+    taught: Annotated[int, typer.Option(min=10, help="Users of each world whose interests are told.")] = 600,
+    asked: Annotated[int, typer.Option("--n", min=2, help="Other users, whose interests are predicted.")] = 600,
+    slates: Annotated[str, typer.Option(help="Lengths of the histories, with commas.")] = "5,10,30",
+    seeds: Annotated[int, typer.Option(min=1, help="Worlds.")] = 3,
+    launch: Annotated[int, typer.Option(min=2, help="Users of the log on which the static fusion is fitted.")] = 500,
+    slate_size: Annotated[int, typer.Option("--k", min=1, help="Slate size.")] = 10,
+    draws: Annotated[int, typer.Option(min=2, help="Bootstrap draws.")] = 1000,
+    level: Annotated[float, typer.Option(help="Of all intervals.")] = 0.95,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first world.")] = 0,
+) -> None:
+    """How well hidden interests are predicted from what users were shown and clicked."""
+    from recsim.experiments import tables
+    from recsim.experiments.bench.interests import InterestSize, interests, lengths
+    from recsim.experiments.progress import console_display
+    from recsim.language.model import CausalLM
+
+    size = InterestSize(catalog, taught, asked, lengths(slates), seeds, launch, slate_size, draws, level, seed)
+    with input_errors():
+        model = CausalLM(language_model, device=device) if language_model else None
+    with console_display(stderr()) as display:
+        found = interests(size, model, display)
+    tell(found, out, json, tables.print_interests)

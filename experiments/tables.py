@@ -139,6 +139,23 @@ def print_coverage(found: dict[str, Any]) -> None:
                 console.print(f"  {one['estimator']}: {shares}", highlight=False)
 
 
+def print_interests(found: dict[str, Any]) -> None:
+    """A table for each policy and length of the histories: how well each predictor tells hidden interests."""
+    console = Console()
+    for policy, slates in dict.fromkeys((row["policy"], row["slates"]) for row in found["rows"]):
+        title = f"{slates} slates by {policy}, {found['asked']:,} users in each of {found['seeds']} worlds"
+        table = Table(title=title, **STYLE)
+        _columns(table, "predictor", right=("ndcg", "recall@3", "correlation", "personal", "log loss"))
+        for row in found["rows"]:
+            if (row["policy"], row["slates"]) == (policy, slates):
+                table.add_row(
+                    escape(row["predictor"]), *(number(row["scores"][m]["mean"], 3) for m in found["metrics"])
+                )
+        console.print(table)
+    if found["without_a_language_model"]:
+        console.print("No language model was named, so none was asked.", highlight=False)
+
+
 def print_presets(found: dict[str, Any]) -> None:
     """A table for each world: what each policy earns, and how many times the one above it."""
     console = Console()
