@@ -171,6 +171,40 @@ def bench_ope(
 
 
 @bench_app.command(
+    "encoders",
+    epilog=examples("recsim bench encoders", "recsim bench encoders --text path/to/a/model --image '' --device cuda"),
+)
+def bench_encoders(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the JSON here, too.")] = None,
+    text: Annotated[
+        str, typer.Option(metavar="NAMES", help="Encoders of texts, with commas.")
+    ] = "hashing,glove,minilm",
+    image: Annotated[
+        str, typer.Option(metavar="NAMES", help="Encoders of images, with commas.")
+    ] = "histogram,efficientnet-lite0",
+    catalog: Annotated[str, typer.Option(metavar="NAME_OR_PATH", help="Catalogue.")] = "openclipart",
+    n_items: Annotated[int, typer.Option("--n", min=1, help="Items of it that are encoded.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Seed by which they are drawn.")] = 0,
+    device: Annotated[str, typer.Option(help="Device of torch, such as cpu or cuda.")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    repeats: Annotated[int, typer.Option(min=1, help="Repeats; the median counts.")] = 5,
+    seconds: Annotated[float, typer.Option(min=0.01, help="CPU-seconds of a repeat, at least.")] = 0.5,
+) -> None:
+    """How many texts and images an encoder takes in a CPU-second, and how large it is."""
+    from recsim.experiments import tables
+    from recsim.experiments.bench.encoders import EncoderSizes, bench
+    from recsim.experiments.bench.measures import Effort
+    from recsim.experiments.progress import console_display
+
+    texts, images = (tuple(filter(None, names.split(","))) for names in (text, image))
+    sizes = EncoderSizes(catalog, n_items, seed, texts, images, device, dtype)
+    with console_display(stderr()) as display:
+        found = bench(sizes, Effort(repeats, seconds), display)
+    tell(found, out, json, tables.print_encoder_bench)
+
+
+@bench_app.command(
     "coverage",
     epilog=examples("recsim bench coverage --out docs/results/coverage.json", "recsim bench coverage --n 200 --json"),
 )

@@ -110,6 +110,19 @@ def print_ope_bench(found: dict[str, Any]) -> None:
     console.print(escape(text), highlight=False)
 
 
+def print_encoder_bench(found: dict[str, Any]) -> None:
+    """Speed and size of encoders."""
+    console = Console()
+    table = Table(title="Encoders", **STYLE)
+    _columns(table, "encoder", right=("columns", "weights", "median"))
+    for one in found["measures"]:
+        size = "" if one["weight_bytes"] is None else f"{one['weight_bytes'] / 1e6:.1f} MB"
+        table.add_row(one["label"], str(one["dim"]), size, measured(one))
+    console.print(table)
+    text = f"Medians of {found['repeats']} on one thread. {found['machine']['cpu']}"
+    console.print(escape(text), highlight=False)
+
+
 def _measures(measures: list[dict[str, Any]]) -> Table:
     """The promises hold for the default sizes, so other sizes are shown without."""
     table = Table(title="Speed and memory", **STYLE)

@@ -129,6 +129,26 @@ def ope() -> str:
     return f"{_promises(found, 'pyarrow')}; medians of {found['repeats']} repeats, {together}."
 
 
+def encoders() -> str:
+    """How fast encoders are, and how large."""
+    found = _result("encoders")
+    rows = [
+        (f"`{one['name']}`", one["label"].split()[0], str(one["dim"]), _megabytes(one["weight_bytes"]), measured(one))
+        for one in found["measures"]
+    ]
+    names = ("recsim", "python", "numpy", "torch")
+    versions = ", ".join(f"{name} {found['versions'][name]}" for name in names)
+    return (
+        markdown(("encoder", "of", "columns", "weights", "items per CPU-second"), rows, left=2)
+        + f"\n\n{found['machine']['cpu']}, one thread, {found['n']} items of {found['catalog']}; {versions}; "
+        f"medians of {found['repeats']} repeats of {found['seconds']:g} CPU-seconds or more."
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size else "none"
+
+
 def _promises(found: dict[str, Any], *more: str) -> str:
     """A table of measures, and on what they were made."""
     kept = {True: "yes", False: "**no**", None: ""}
@@ -445,6 +465,7 @@ def _over(what: str, seeds: Sequence[int], level: float) -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "env": env,
     "ope": ope,
+    "encoders": encoders,
     "peers": peers,
     "presets": presets,
     "constants": constants,

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from recsim.report.format import number, percent
 
 RATE, TIMES, SECONDS, GIB, SHARE = "user-steps per CPU-second", "times", "seconds", "GiB", "share"
-CONTEXTS, CPU_SECONDS = "contexts per CPU-second", "CPU-seconds"
-SYMBOLS = {RATE: "/s", CONTEXTS: "/s", TIMES: "×", SECONDS: "s", CPU_SECONDS: "s", GIB: "GiB"}
+CONTEXTS, ITEMS, CPU_SECONDS = "contexts per CPU-second", "items per CPU-second", "CPU-seconds"
+SYMBOLS = {RATE: "/s", CONTEXTS: "/s", ITEMS: "/s", TIMES: "×", SECONDS: "s", CPU_SECONDS: "s", GIB: "GiB"}
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def amount(value: float, unit: str) -> str:
     """
     if unit == SHARE:
         return percent(value)
-    return f"{number(value, 0 if unit in (RATE, CONTEXTS) else 2)} {SYMBOLS[unit]}"
+    return f"{number(value, 0 if unit in (RATE, CONTEXTS, ITEMS) else 2)} {SYMBOLS[unit]}"
 
 
 def measured(found: dict[str, Any]) -> str:
@@ -143,4 +143,4 @@ def _rate(step: Callable[[], int], seconds: float) -> float:
 
 
 def _rounded(value: float, unit: str) -> float:
-    return round(value) if unit in (RATE, CONTEXTS) else round(value, 3)
+    return round(value) if unit in (RATE, CONTEXTS, ITEMS) else round(value, 3)

@@ -27,6 +27,7 @@ class GloveEncoder:
         name: ``glove``.
         fingerprint: of the vectors and the version of this module.
         dim: 50.
+        weight_bytes: what the vectors take in memory.
     """
 
     name = "glove"
@@ -37,6 +38,7 @@ class GloveEncoder:
         with np.load(VECTORS) as stored:
             self._row = {str(word): row for row, word in enumerate(stored["words"])}
             self._vectors = stored["vectors"].astype(np.float32)
+        self.weight_bytes = self._vectors.nbytes
         self.fingerprint = fingerprint([VECTORS], kind="glove", version=VERSION)
 
     def encode(self, items: Sequence[str]) -> npt.NDArray[np.float32]:

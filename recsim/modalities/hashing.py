@@ -24,9 +24,11 @@ class HashingEncoder:
         name: ``hashing``.
         fingerprint: of the settings and the version of this module.
         dim: 512.
+        weight_bytes: 0, as nothing was learned.
     """
 
     name = "hashing"
+    weight_bytes = 0
     dim = 512
 
     def __init__(self) -> None:

@@ -28,9 +28,11 @@ class HistogramEncoder:
         name: ``histogram``.
         fingerprint: of the settings and the version of this module.
         dim: 176.
+        weight_bytes: 0, as nothing was learned.
     """
 
     name = "histogram"
+    weight_bytes = 0
     dim = BINS[0] * BINS[1] * BINS[2] + 3 * TILES**2
 
     def __init__(self) -> None:

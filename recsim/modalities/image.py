@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from recsim.modalities import batches, optional_module
 from recsim.modalities.digest import fingerprint
-from recsim.modalities.loading import checked_device, checked_dtype, named
+from recsim.modalities.loading import checked_device, checked_dtype, named, weight_bytes
 from recsim.modalities.pictures import on_white
 
 VERSION = 1  # of what is done here to an image: raise it with every change that changes embeddings
@@ -31,6 +31,7 @@ class ImageEncoder:
         name: ``efficientnet-lite0``; with ``@`` and the type where that is not float32.
         fingerprint: of the weights, the type and the version of this module.
         dim: 1280.
+        weight_bytes: what the weights take in memory.
     """
 
     dim = 1280
@@ -55,6 +56,7 @@ class ImageEncoder:
         self._model: Any = architecture.EfficientNet.from_name("efficientnet-lite0")
         self._model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         self._model.eval().to(device=device, dtype=self._dtype)
+        self.weight_bytes = weight_bytes(self._model)
 
     def encode(self, items: Sequence[str | PathLike[str]]) -> npt.NDArray[np.float32]:
         """(m, 1280) float32, one row for each image file."""

@@ -92,6 +92,11 @@ def checked_dtype(dtype: str) -> Any:
     return getattr(torch, dtype)
 
 
+def weight_bytes(model: Any) -> int:
+    """What the weights of a model take in memory."""
+    return sum(part.numel() * part.element_size() for part in model.parameters())
+
+
 def named(name: str, dtype: str) -> str:
     """What an encoder is called that computes in this type."""
     return name if dtype == "float32" else f"{name}@{dtype}"

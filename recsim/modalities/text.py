@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from recsim.modalities import batches, optional_module
 from recsim.modalities.digest import fingerprint, model_files
-from recsim.modalities.loading import checked_device, checked_dtype, load_model, loading, named
+from recsim.modalities.loading import checked_device, checked_dtype, load_model, loading, named, weight_bytes
 
 VERSION = 1  # of what is done here to a text: raise it with every change that changes embeddings
 MAX_LENGTH = 256
@@ -30,6 +30,7 @@ class TextEncoder:
         name: ``minilm``, or the model's folder or name; with ``@`` and the type where that is not float32.
         fingerprint: of the model's files, `max_length`, the type and the version of this module.
         dim: 384 with the default model.
+        weight_bytes: what the weights take in memory.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class TextEncoder:
         self.batch_size = batch_size
         self._pooling = _pooling(where)
         self.name = named("minilm" if folder is None else name or str(where), dtype)
+        self.weight_bytes = weight_bytes(self._model)
         self.fingerprint = fingerprint(
             model_files(where), kind="text", version=VERSION, max_length=self.max_length, dtype=dtype
         )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from recsim.modalities import batches, optional_module
 from recsim.modalities.digest import fingerprint, model_files
-from recsim.modalities.loading import checked_device, checked_dtype, load_model, loading, named
+from recsim.modalities.loading import checked_device, checked_dtype, load_model, loading, named, weight_bytes
 from recsim.modalities.pictures import on_white
 
 VERSION = 1  # of what is done here to an image: raise it with every change that changes embeddings
@@ -29,6 +29,7 @@ class VisionEncoder:
         name: the model's folder or name; with ``@`` and the type where that is not float32.
         fingerprint: of the model's files, the type and the version of this module.
         dim: as many columns as the model makes.
+        weight_bytes: what the weights take in memory.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class VisionEncoder:
         self._processor = _processor(where)
         self.batch_size = batch_size
         self.name = named(name or str(where), dtype)
+        self.weight_bytes = weight_bytes(self._model)
         self.fingerprint = fingerprint(model_files(where), kind="vision", version=VERSION, dtype=dtype)
         self.dim = int(self._encode_pictures([_blank()]).shape[1])
 
