@@ -13,7 +13,7 @@ from recsim.catalogs.importing.findings import Findings
 from recsim.catalogs.importing.mapping import ColumnMapping, complete_mapping, mapping_of_flags
 from recsim.catalogs.importing.reading import CHUNK, Source, open_source
 
-TABLE = "id,name,price\n1,Red hat,2.5\n2,\"Blue, \"\"new\"\"\",\n3,Großer Hut,1\n"
+TABLE = 'id,name,price\n1,Red hat,2.5\n2,"Blue, ""new""",\n3,Großer Hut,1\n'
 CELLS = [("1", "Red hat", "2.5"), ("2", 'Blue, "new"', ""), ("3", "Großer Hut", "1")]
 
 
@@ -114,9 +114,7 @@ def test_the_place_of_a_wrong_byte_far_inside(tmp_path: Path) -> None:
         ("a.jsonl", b'{"a": "\xff"}\n', r"a.jsonl, line 1: byte 7 \(0xff\) is no utf-8"),
     ],
 )
-def test_what_cannot_be_read_is_told_in_a_sentence(
-    tmp_path: Path, name: str, content: bytes, sentence: str
-) -> None:
+def test_what_cannot_be_read_is_told_in_a_sentence(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=sentence):
         cells(open_source(tmp_path / name))

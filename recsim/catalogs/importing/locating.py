@@ -36,7 +36,7 @@ class ImageFolder:
     Attributes:
         path: the folder.
         files: names of all files in it, with ``/`` between folders.
-        images: those that are named like images.
+        images: those that are named like images and lie in it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,7 +50,7 @@ class ImageFolder:
         self.path = path
         self._real = os.path.realpath(path)
         self.files = frozenset(_listed(path))
-        self.images = frozenset(name for name in self.files if PurePosixPath(name).suffix.lower() in SUFFIXES)
+        self.images = frozenset(filter(self._is_image, self.files))
         if not self.images:
             raise FileNotFoundError(
                 f"{path} holds no images ({len(self.files):,} files, none named like one): name the folder that the "
@@ -89,6 +89,10 @@ class ImageFolder:
     def open_path(self, file: str) -> Path:
         """Where a located file lies."""
         return self.path / file
+
+    def _is_image(self, file: str) -> bool:
+        named = PurePosixPath(file).suffix.lower() in SUFFIXES
+        return named and not (os.path.islink(self.path / file) and self._inside(file, file).what)
 
     def _leads_out(self, name: str) -> bool:
         windows = PureWindowsPath(name)  # knows both kinds of slashes, and drives

@@ -136,27 +136,18 @@ class _Reader:
         """The row's cells under our names, repaired."""
         item = {name: row.cells[number] for number, name in self._more.items()}
         marked = []
+        repaired: dict[tuple[str, str], None] = {}
         for ours in _MARKED:
             parts = [row.cells[number] for number in self._text] if ours == "text" else [self._cell(row, ours)]
             kept = [part for part in parts if not is_empty(part)]
             marked += [f"{ours} is {quoted(part)}" for part in parts if part and is_empty(part)]
-            item[ours] = self._repaired(row, ours, kept)
+            item[ours] = _repaired(ours, kept, repaired)
+        for what, part in repaired:
+            self._findings.add(what, quoted(part), row=row.number)
         if marked:
             self._findings.add("empty marker", "; ".join(marked), row=row.number)
         self._fill_texts(row, item)
         return item
-
-    def _repaired(self, row: Row, ours: str, parts: Sequence[str]) -> str:
-        if ours not in ("title", "text", "category"):
-            return parts[0] if parts else ""
-        texts = []
-        for part in parts:
-            cleaned = clean_text(part)
-            for what in cleaned.repaired:
-                self._findings.add(what, f"{ours} {quoted(part)}", row=row.number)
-            if cleaned.text and cleaned.text not in texts:
-                texts.append(cleaned.text)
-        return _sentences(texts)
 
     def _fill_texts(self, row: Row, item: dict[str, str]) -> None:
         """The title stands for a missing text, and the other way round."""
@@ -173,6 +164,19 @@ class _Reader:
         if len(item["text"]) > LONGEST:
             done = f"{KIND_OF['very long text'].done}, {LONGEST:,} characters"
             self._findings.add("very long text", f"{len(item['text']):,} characters", row=row.number, done=done)
+
+
+def _repaired(ours: str, parts: Sequence[str], repaired: dict[tuple[str, str], None]) -> str:
+    """The cell of a column of ours from those of the source; a kind and a cell go into `repaired` once."""
+    if ours not in ("title", "text", "category"):
+        return parts[0] if parts else ""
+    texts = []
+    for part in parts:
+        cleaned = clean_text(part)
+        repaired |= dict.fromkeys((what, part) for what in cleaned.repaired)
+        if cleaned.text and cleaned.text not in texts:
+            texts.append(cleaned.text)
+    return _sentences(texts)
 
 
 def _sentences(texts: Sequence[str]) -> str:
