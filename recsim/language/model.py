@@ -109,7 +109,9 @@ class CausalLM:
             )
         self._tokens = Tokens(tokenizer, chat=chat)
         self._model = model.eval().to(self.device)
-        self._takes_positions = "position_ids" in inspect.signature(model.forward).parameters
+        known = inspect.signature(model.forward).parameters
+        self._takes_positions = "position_ids" in known
+        self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
         positions = getattr(model.config, "max_position_embeddings", self.max_length)
         if self.max_length > positions:
             raise ValueError(f"max_length is {self.max_length}, but the model has {positions} positions: pass fewer.")
@@ -185,7 +187,7 @@ class CausalLM:
 
         ids, mask = self._padded(beginnings)
         with torch.inference_mode():
-            given = self._model(**self._input(ids, mask, ids.shape[1]), use_cache=True)
+            given = self._model(**self._input(ids, mask, ids.shape[1]), **self._last_only, use_cache=True)
             first = _log_softmax(given.logits[:, -1])
             columns = [
                 self._answered([row[answer] for row in endings], first, mask, given.past_key_values)
@@ -218,7 +220,8 @@ class CausalLM:
         going, cache = [True] * len(beginnings), None
         with torch.inference_mode():
             for _ in range(max_tokens):
-                given = self._model(**self._input(ids, mask, ids.shape[1]), past_key_values=cache, use_cache=True)
+                inputs = self._input(ids, mask, ids.shape[1])
+                given = self._model(**inputs, **self._last_only, past_key_values=cache, use_cache=True)
                 cache, best = given.past_key_values, given.logits[:, -1].argmax(dim=1)
                 for row, token in enumerate(best.tolist()):
                     going[row] = going[row] and token not in self._ends
