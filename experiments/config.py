@@ -11,6 +11,7 @@ from recsim.experiments.policy_settings import (
     CustomPolicy,
     FusionPolicy,
     LinUCBPolicy,
+    LLMRerankerPolicy,
     MyopicOraclePolicy,
     OfflinePolicy,
     PopularityPolicy,
@@ -30,6 +31,7 @@ ORACLES = ("myopic_oracle",)  # they see the hidden state, so a log says nothing
 LearnedPolicy = (
     StaticFusionPolicy
     | FusionPolicy
+    | LLMRerankerPolicy
     | LinUCBPolicy
     | BanditPolicy
     | SlateQPolicy
@@ -243,7 +245,8 @@ class RunConfig(Settings):
     @model_validator(mode="after")
     def _recent_items_told(self) -> RunConfig:
         for policy in self.policies:
-            reads = isinstance(policy, PPOPolicy) and (policy.encoder or policy.mask_bought)
+            reads = isinstance(policy, LLMRerankerPolicy)
+            reads |= isinstance(policy, PPOPolicy) and bool(policy.encoder or policy.mask_bought)
             if reads and not self.recent:
                 raise ValueError(f"{policy.title!r} reads what was clicked or bought lately; set recent to 20 or so")
         return self

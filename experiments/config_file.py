@@ -15,7 +15,7 @@ from recsim.catalogs import BUNDLED
 from recsim.experiments.config import RunConfig, UsersConfig
 from recsim.experiments.config_problems import Place, Problem, did_you_mean, problems_of, wanted_instead
 from recsim.experiments.errors import UserError
-from recsim.experiments.policy_settings import AgentSettings, FusionPolicy, StockPolicy
+from recsim.experiments.policy_settings import AgentSettings, FusionPolicy, LLMRerankerPolicy, StockPolicy
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
@@ -192,7 +192,7 @@ def _with_files_beside(config: RunConfig, path: Path) -> RunConfig:
     if view is not None and view.catalog is not None and view.catalog not in BUNDLED:
         view = view.model_copy(update={"catalog": beside(view.catalog)})
     for number, policy in enumerate(policies):
-        if isinstance(policy, StockPolicy) and policy.model:
+        if isinstance(policy, StockPolicy | LLMRerankerPolicy) and policy.model:
             policies[number] = policy.model_copy(update={"model": beside(policy.model)})
     return config.model_copy(update={"catalog": catalog, "view": view, "policies": tuple(policies)})
 

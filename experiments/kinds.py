@@ -48,6 +48,9 @@ def _offline(agent: str) -> LearnedKind:
 LEARNED: Mapping[str, LearnedKind] = {
     "static_fusion": LearnedKind(settings.StaticFusionPolicy, "recsim.agents.fusion.static:StaticFusion", None),
     "fusion": LearnedKind(settings.FusionPolicy, "", "log"),
+    "llm_reranker": LearnedKind(
+        settings.LLMRerankerPolicy, "recsim.agents.language.reranker:LLMReranker", "log", named=("model",)
+    ),
     "linucb": LearnedKind(settings.LinUCBPolicy, "recsim.agents.bandits.linucb:LinUCB", "users", named=("alpha",)),
     "linear_thompson": _bandit("linear_thompson:LinearThompson"),
     "logistic_thompson": _bandit("logistic_thompson:LogisticThompson"),

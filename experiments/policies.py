@@ -20,6 +20,7 @@ from recsim.experiments.policy_settings import (
     BanditPolicy,
     CustomPolicy,
     FusionPolicy,
+    LLMRerankerPolicy,
     MyopicOraclePolicy,
     OnlineSettings,
     PopularityPolicy,
@@ -181,6 +182,7 @@ def check_agents(world: World) -> None:
         for problem in problems_of_agent(policy, ("policies", number), world.config.recent):
             raise UserError(problem.sentence)
         _check_choice(policy, world)
+        _check_language_model(policy)
         _check_modalities(policy, world)
         if model_file(policy) is None:
             build(policy, world, None, world.simulator("check"))
@@ -197,6 +199,15 @@ def _check_choice(policy: LearnedPolicy, world: World) -> None:
             f"{policy.title!r} has the choice mnl, by which users click one item of a slate at most, and those of "
             "this run may click several; set choice: pbm among its options, or leave it out."
         )
+
+
+def _check_language_model(policy: LearnedPolicy) -> None:
+    """Refuse a language model that is not there."""
+    from recsim.language.finding import model_folder
+
+    if isinstance(policy, LLMRerankerPolicy):
+        with input_errors(f"{policy.title!r}: "):
+            model_folder(Path(policy.model))
 
 
 def _check_modalities(policy: LearnedPolicy, world: World) -> None:

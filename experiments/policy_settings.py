@@ -129,6 +129,17 @@ class FusionPolicy(LoggedSettings):
         return f"{self.method.replace('_', ' ')} fusion"
 
 
+class LLMRerankerPolicy(LoggedSettings):
+    """A language model re-ranks the first of the static fusion, see `recsim.agents.language.reranker`.
+
+    Attributes:
+        model: folder of a causal language model.
+    """
+
+    kind: Literal["llm_reranker"]
+    model: str
+
+
 class LinUCBPolicy(OnlineSettings):
     """A linear bandit, see `recsim.agents.bandits.linucb`.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from recsim.agents.fusion import fit_fusion
-from recsim.experiments.agent_classes import agent_class, taken
+from recsim.experiments.agent_classes import agent_class, keywords, taken
 from recsim.experiments.config import LearnedPolicy
 from recsim.experiments.errors import UserError, input_errors
 from recsim.experiments.kinds import Way
@@ -49,7 +49,7 @@ def fit_on_log(policy: LearnedPolicy, world: World, run: Path, into: Path, progr
             agent.fit(log)
         else:
             fit = partial(fit_fusion, policy.method) if isinstance(policy, FusionPolicy) else agent_class(policy).fit
-            told = taken(fit, {"warm_start": warm_start_of(policy, world, run)}) | policy.options
+            told = taken(fit, {"warm_start": warm_start_of(policy, world, run)}) | keywords(policy)
             with input_errors(f"{policy.title!r} cannot be fitted on the {policy.log} log: "):
                 agent = fit(log, world.catalog, world.layout, seed=draws_of(policy, world), **told)
         _keep(agent, policy, world, into)

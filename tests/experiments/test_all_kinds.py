@@ -17,6 +17,7 @@ from recsim.experiments.progress import Advance, Silent
 from recsim.experiments.run_folder import RunFolder
 from recsim.experiments.runner import run, train
 from recsim.experiments.world import World
+from recsim.testing import tiny_language_model
 
 pytestmark = pytest.mark.slow
 
@@ -55,9 +56,12 @@ policies:
 
 
 @pytest.fixture(scope="module")
-def config() -> RunConfig:
-    """The config above, and a fusion of every method."""
+def config(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
+    """The config above, a re-ranker by a tiny language model, and a fusion of every method."""
     parts = yaml.safe_load(EVERY_KIND)
+    model = tiny_language_model(tmp_path_factory.mktemp("models") / "tiny", corpus=[EVERY_KIND])
+    brief = {"candidates": 4, "fitted_on": 10}
+    parts["policies"].append({"kind": "llm_reranker", "model": str(model), "temperature": 0.5, "options": brief})
     for method, found in METHODS.items():
         brief = {"epochs": 2} if method == "lightgcn" or found.kind == "NetworkFusion" else {}
         parts["policies"].append({"kind": "fusion", "method": method, "temperature": 0.5, "options": brief})

@@ -82,6 +82,15 @@ def test_every_agent_of_the_table_can_be_trained_and_loaded(kind: str) -> None:
             "unknown key 'policies.0.options.heads'; choose from epochs, rate, decay, size, factors, modalities.",
         ),
         (
+            "{kind: llm_reranker, options: {candidates: 5}}",
+            "'policies.0.model' is missing; add it.",
+        ),
+        (
+            "{kind: llm_reranker, model: models/mine, options: {model: models/other}}",  # it is a setting of its own
+            "unknown key 'policies.0.options.model'; choose from weight, candidates, history, characters, bound, "
+            "fitted_on, device, dtype, batch_size, max_length, chat, scores.",
+        ),
+        (
             "{kind: sb3, algorithm: ppo, model: mine.zip, options: {trust: true}}",  # a config runs nobody's code
             "unknown key 'policies.0.options.trust'; choose from policy_kwargs, deterministic.",
         ),
@@ -174,6 +183,20 @@ def test_a_model_trained_elsewhere_is_looked_for_beside_the_config(write_config:
     policy = read_config(path).policies[1]
     assert policy.model_dump()["model"] == str(path.parent / "models" / "mine.zip")
     assert model_file(policy) is None
+
+
+def test_a_language_model_is_looked_for_beside_the_config_before_anything_runs(
+    write_config: Callable[[str], Path],
+) -> None:
+    text = "name: a\nrecent: 5\npolicies:\n  - {kind: llm_reranker, model: models/mine}\n"
+    config = read_config(write_config(text))
+    model = write_config(text).parent / "models" / "mine"
+    assert config.policies[0].model_dump()["model"] == str(model)
+    with pytest.raises(UserError, match=f"^'llm reranker': '{model}' holds no language model: pass a folder with the"):
+        check_agents(World.of(config))
+    told = "line 1: 'llm reranker' reads what was clicked or bought lately; set recent to 20 or so"
+    with pytest.raises(ConfigError, match=told):
+        read_config(write_config(text.replace("recent: 5\n", "")))
 
 
 def test_what_sees_more_than_a_log_is_not_judged_by_one(small: RunConfig, write_config: Callable[[str], Path]) -> None:

@@ -1,0 +1,44 @@
+"""How much a second opinion counts beside scores that are log-odds of clicks already."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from recsim.agents.fusion.weights import check_contrast
+from recsim.logs import Log
+
+Floats = NDArray[np.float64]
+
+
+def mixing_weight(first: Floats, second: Floats, log: Log) -> float:
+    """The weight w >= 0 of the most likely clicks under log-odds first + w second + b_j, with an intercept a position.
+
+    Logistic regression with the first scores as an offset (McCullagh and Nelder 1989, "Generalized linear models") and
+    a ridge of 1/2 (w^2 + |b|^2), as in `recsim.agents.fusion.weights`. A second opinion that the log contradicts counts
+    0.
+
+    Args:
+        first: (n, k) float64, scores at each position of the log.
+        second: (n, k) float64, what is to be added.
+        log: n slates.
+
+    Raises:
+        ValueError: if the log has no contrast in clicks.
+    """
+    check_contrast(log.click, "click")
+    shown, positions = log.slate >= 0, log.slate.shape[1]
+    position = np.broadcast_to(np.eye(positions), (*log.slate.shape, positions))
+    design = np.concatenate([second[..., None], position], axis=2)[shown]  # (shown positions, 1 + k)
+    offset, clicked = first[shown], log.click[shown]
+
+    def loss(x: Floats) -> tuple[float, Floats]:
+        odds = offset + design @ x
+        value = np.logaddexp(0.0, odds).sum() - odds[clicked].sum() + 0.5 * x @ x
+        return float(value), design.T @ (expit(odds) - clicked) + x
+
+    bounds = [(0.0, None), *[(None, None)] * positions]
+    found = minimize(loss, np.zeros(1 + positions), jac=True, method="L-BFGS-B", bounds=bounds, tol=1e-10)
+    return float(found.x[0])
