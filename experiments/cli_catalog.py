@@ -141,3 +141,55 @@ def catalog_import(
     with resumable("the same command"), console_display(stderr()) as display:
         found = run_import(source, images, out, options, overwrite=overwrite, display=display)
     print_imported(found)
+
+
+@catalog_app.command(
+    "behaviour",
+    epilog=examples(
+        "recsim catalog behaviour openclipart --log log.parquet --out with_behaviour",
+        "recsim catalog behaviour ./my-shop --clicks clicks.csv --method svd --dim 16 --out with_behaviour",
+    ),
+)
+def catalog_behaviour(
+    name: Annotated[str, typer.Argument(metavar="NAME_OR_PATH", help="A bundled catalogue or a folder.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the catalogue with the modality.")],
+    log: Annotated[Path | None, typer.Option(metavar="FILE", help="A log collected with this catalogue.")] = None,
+    clicks: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV or Parquet with columns user, item (item_id) and perhaps session."),
+    ] = None,
+    method: Annotated[str, typer.Option(help="als, item2vec or svd.")] = "als",
+    dim: Annotated[int, typer.Option(min=1, help="Dimensions of the modality.")] = 32,
+    counted: Annotated[str, typer.Option(help="What counts in a log: click or conversion.")] = "click",
+    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a catalogue that is there.")] = False,
+) -> None:
+    """Give items the modality behaviour: items are alike where the same users click them.
+
+    Items without a click have none. In a world made with the new catalogue, users have interests in this space too.
+    """
+    from recsim.catalog import load_catalog
+    from recsim.experiments.progress import console_display
+    from recsim.logs import read_log
+    from recsim.modalities.behaviour.clicks import clicks_of_log, read_clicks
+    from recsim.modalities.behaviour.modality import modality_of_clicks, with_behaviour
+
+    if (log is None) == (clicks is None):
+        raise UserError("behaviour is learned from a log or from clicks: pass either --log or --clicks.")
+    unknown = 0
+    with input_errors():
+        catalog = load_catalog(name)
+        if log is not None:
+            found = clicks_of_log(read_log(log), catalog, counted)
+        elif clicks is not None:
+            found, unknown = read_clicks(clicks, catalog)
+    if unknown:
+        typer.echo(f"{unknown:,} rows of {clicks} name no item of {catalog.name!r} and were left out.", err=True)
+    with input_errors(), console_display(stderr()) as display, display.stage(method, 100) as progress:
+        modality = modality_of_clicks(found, method, dim=dim, seed=seed, progress=progress)
+    with input_errors():
+        with_behaviour(catalog, modality, found, method).save(out, overwrite=overwrite)
+    typer.echo(
+        f"{modality.present.sum():,} of {len(catalog):,} items have behaviour, from {len(found):,} clicks of "
+        f"{found.n_users:,} users. Catalogue: {out}"
+    )

@@ -1,1 +1,1 @@
-"""Item embeddings from logs: who clicks what."""
+"""Item embeddings from who clicked what. `recsim.modalities.behaviour.modality` makes a modality of them."""
