@@ -128,6 +128,14 @@ def _positions(model: Any) -> int | None:
 
 def _pooling(folder: Path) -> str:
     """``mean``, or ``first`` where the folder was saved by sentence-transformers and says so."""
+    modules = folder / "modules.json"
+    if modules.is_file():
+        kinds = [str(one["type"]).rpartition(".")[2] for one in json.loads(modules.read_text(encoding="utf-8"))]
+        if more := [kind for kind in kinds if kind not in ("Transformer", "Pooling", "Normalize")]:
+            raise ValueError(
+                f"{modules} puts {more[0]} after the transformer, which this encoder does not do: choose another "
+                "model, or make an encoder of your own and name it as 'package.module:name'."
+            )
     where = folder / "1_Pooling" / "config.json"
     if not where.is_file():
         return "mean"

@@ -188,6 +188,18 @@ def test_a_folder_may_ask_for_the_first_token(bert, torch, tmp_path):
         text(folder)
 
 
+def test_layers_after_pooling_are_refused_rather_than_left_out(bert, tmp_path):
+    folder = changed(bert, tmp_path / "dense")
+    modules = [{"type": f"sentence_transformers.models.{kind}"} for kind in ("Transformer", "Pooling", "Normalize")]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    assert text(folder).dim == 32
+    (folder / "modules.json").write_text(json.dumps([*modules, {"type": "sentence_transformers.models.Dense"}]))
+    with pytest.raises(
+        ValueError, match=r"modules\.json puts Dense after the transformer, which this encoder does not do"
+    ):
+        text(folder)
+
+
 def test_a_model_without_padding_or_special_tokens_encodes_as_well(models, torch):
     """GPT-2 has no token to fill up with, and an empty text has no tokens at all."""
     from tokenizers import Tokenizer
