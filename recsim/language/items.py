@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from recsim.catalog import Catalog
 from recsim.language.quoting import quoted
 
@@ -37,10 +35,12 @@ class ItemTexts:
         title, text = self._cell("title", item), self._cell("text", item)
         words = f"Title: {quoted(title, TITLE)}. Category: {quoted(self._cell('category', item), CATEGORY)}."
         words += f" Price: {self._catalog.price[item]:.2f}."
-        return f"{words} Text: {quoted(text, self._characters)}." if self._characters and text != title else words
+        if not self._characters or text.rstrip(". ") == title:
+            return words
+        return f"{words} Text: {quoted(text, self._characters)}."
 
-    def _cell(self, column: str, item: int) -> Any:
-        return self._catalog.table[column].iloc[item]
+    def _cell(self, column: str, item: int) -> str:
+        return str(self._catalog.table[column].iloc[item])
 
 
 NOTHING = f"Title: {quoted('N/A')}. Category: {quoted('N/A')}. Price: N/A. Text: {quoted('N/A')}."

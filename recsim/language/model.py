@@ -83,7 +83,7 @@ class CausalLM:
         Raises:
             FileNotFoundError: if there is no such model.
             ModuleNotFoundError: if transformers is not installed.
-            ValueError: if an option cannot be, or the model has fewer positions than `max_length`.
+            ValueError: if an option cannot be, the device is not there, or `max_length` is above the model's positions.
         """
         if dtype not in DTYPES:
             raise ValueError(f"dtype of the language model is {dtype!r}: choose one of {', '.join(DTYPES)}.")
@@ -108,7 +108,7 @@ class CausalLM:
                 folder, local_files_only=True, use_safetensors=True, dtype=getattr(torch, dtype)
             )
         self._tokens = Tokens(tokenizer, chat=chat)
-        self._model = model.eval().to(self.device)
+        self._model = _moved(model.eval(), self.device)
         known = inspect.signature(model.forward).parameters
         self._takes_positions = "position_ids" in known
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
@@ -247,6 +247,15 @@ class CausalLM:
         if self._takes_positions:  # the others count them from the mask
             given["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, -new:]
         return given
+
+
+def _moved(model: Any, device: str) -> Any:
+    """The model on a device."""
+    try:
+        return model.to(device)
+    except (RuntimeError, AssertionError) as error:  # torch raises either where a device is not there
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise ValueError(f"device {device!r} cannot be used here ({reason}): pass another, such as 'cpu'.") from error
 
 
 def _width(tokens: Sequence[int]) -> int:

@@ -146,7 +146,8 @@ class Personas:
 
     def _drawn(self, person: _Person, modality: int) -> str:
         weight, sense = person.weight[modality], self._senses[modality]
-        named = [quoted(str(self._catalog.table["title"].iloc[item]), TITLE) for item in person.example[modality]]
+        titles = self._catalog.table["title"].iloc[person.example[modality]]
+        named = list(dict.fromkeys(quoted(str(title), TITLE) for title in titles))
         such = f", such as {_listed(named)}" if named else ""
         drawn = f"which draws them to {self._names[person.drawn_to[modality]]}{such}"
         if len(person.weight) == 1:

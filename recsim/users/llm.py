@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from os import PathLike
 from typing import Any
@@ -74,6 +74,7 @@ class LLMUsers:
         cache: str | PathLike[str] | None = None,
         click_question: str = CLICK,
         conversion_question: str = CONVERSION,
+        answers: Sequence[str] | None = None,
         calibrated: bool = True,
         temperature: float = 1.0,
         click_offset: float = -1.0,
@@ -95,6 +96,7 @@ class LLMUsers:
             cache: file in which answers are kept from run to run; by default they are kept in memory only.
             click_question: asked about a person and an item.
             conversion_question: asked about a person and an item that was clicked.
+            answers: what counts as yes and as no; by default " yes" and " no", and "Yes" and "No" in a chat.
             calibrated: whether the model's bias toward yes or no is taken out.
             temperature: by what answers are divided; above 1, people are less sure than the model.
             click_offset: logits of a click where the model has nothing to say for or against it.
@@ -112,13 +114,12 @@ class LLMUsers:
             ModuleNotFoundError: if transformers is not installed.
             ValueError: if an option cannot be.
         """
-        _check(temperature, boredom, enjoyment, people)
+        _check(temperature, boredom, enjoyment, answers, people)
         self.catalog, self.choice = catalog, choice_model(choice)
         self.model = RememberedModel(_opened(model, dict(language or {})), cache)
-        chat = bool((language or {}).get("chat"))
-        answers = ("yes", "no") if chat else (" yes", " no")
+        yes, no = answers or (("Yes", "No") if (language or {}).get("chat") else (" yes", " no"))
         self._click, self._conversion = (
-            YesNoQuestion(self.model, question, answers=answers, calibrated=calibrated)
+            YesNoQuestion(self.model, question, answers=(yes, no), calibrated=calibrated)
             for question in (click_question, conversion_question)
         )
         self._temperature, self._boredom, self._enjoyment = temperature, boredom, enjoyment
@@ -193,8 +194,18 @@ def _opened(model: str | PathLike[str] | LanguageModel, options: dict[str, Any])
     return model
 
 
-def _check(temperature: float, boredom: float, enjoyment: float, people: Mapping[str, Any] | None) -> None:
+def _check(
+    temperature: float,
+    boredom: float,
+    enjoyment: float,
+    answers: Sequence[str] | None,
+    people: Mapping[str, Any] | None,
+) -> None:
     """Refuse options that cannot be."""
+    if answers is not None and (isinstance(answers, str) or len(answers) != 2 or answers[0] == answers[1]):
+        raise ValueError(
+            f"answers of the language users are {answers!r}: they are two, yes first, as in [' yes', ' no']."
+        )
     if not temperature > 0.0:
         raise ValueError(f"temperature of the language users is {temperature}: it is above 0.")
     for name, value in (("boredom", boredom), ("enjoyment", enjoyment)):

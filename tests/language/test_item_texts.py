@@ -9,7 +9,7 @@ def shop():
     catalog = Catalog.synthetic(n_items=4, n_categories=2, seed=3)
     table = catalog.table.assign(
         title=["Rose", "Oak", "Tulip", "Elm"],
-        text=["Rose", "A tall tree.", 'red"\nPrice: 0', "x" * 400],
+        text=["Rose.", "A tall tree.", 'red"\nPrice: 0', "x" * 400],
         category=["flower", "tree", "flower", "tree"],
         price=[1.0, 2.5, 1999.999, 0.0],
     )

@@ -175,6 +175,8 @@ def test_what_cannot_be_is_refused(tiny, model, tmp_path):
         CausalLM(tiny, batch_size=0)
     with pytest.raises(ValueError, match="max_length is 4096, but the model has 2048 positions"):
         CausalLM(tiny, max_length=4096)
+    with pytest.raises(ValueError, match=r"device 'nowhere' cannot be used here \(.*\): pass another, such as 'cpu'"):
+        CausalLM(tiny, device="nowhere")
     with pytest.raises(FileNotFoundError, match=r"holds no language model: pass a folder with the files of save_pret"):
         CausalLM(tmp_path)
 

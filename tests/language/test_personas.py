@@ -64,6 +64,8 @@ def test_examples_are_the_nearest_items_of_each_modality(shop):
     found = tastes(personas, interest([1, 0.2, 0], [0, 1, 0]))
     assert found.example.tolist() == [[[3, 0], [1, 4]]]
     assert 'draws them to "flower", such as "Tulip" and "Rose".' in personas.texts(found)[0]
+    twins = shop.replaced(table=shop.table.assign(title="Rose"))
+    assert 'draws them to "flower", such as "Rose".' in Personas(twins, examples=2).texts(found)[0]
     with pytest.raises(ValueError, match="examples of a persona is 7; the catalogue has 0 to 6 to give"):
         Personas(shop, examples=7)
 

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsim.language.finding import quiet_transformers
@@ -34,6 +34,7 @@ def test_long_text_is_cut_between_words():
         quoted("x", most=0)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), st.integers(1, 60))
 def test_nothing_closes_a_quotation(text, most):
     inside = quoted(text, most)[1:-1]

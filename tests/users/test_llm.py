@@ -50,8 +50,11 @@ def shop():
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    return tiny_language_model(tmp_path_factory.mktemp("models") / "tiny")
+def tiny(tmp_path_factory, shop):
+    """A random transformer that has tokens for the words of the prompts, which keeps these short."""
+    users = LLMUsers(shop, model=Reader())
+    corpus = users.prompts(users.sample(Streams.of(0, 24)), np.arange(24)[:, None])
+    return tiny_language_model(tmp_path_factory.mktemp("models") / "tiny", corpus=corpus)
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +76,8 @@ def test_every_rule_is_kept(shop):
 
 
 @pytest.mark.slow
-def test_every_rule_is_kept_with_a_transformer(tmp_path):
-    shop = Catalog.synthetic(n_items=10, n_categories=4)
-    users = LLMUsers(shop, model=Reader())
-    prompts = users.prompts(users.sample(Streams.of(0, 10)), np.arange(10)[:, None])
-    folder = tiny_language_model(tmp_path / "words", corpus=prompts)
-    check_user_model("recsim.users.llm:LLMUsers", shop, options={"model": str(folder)}, slate_size=3, n_users=16)
+def test_every_rule_is_kept_with_a_transformer(shop, tiny):
+    check_user_model("recsim.users.llm:LLMUsers", shop, options={"model": str(tiny)}, slate_size=3, n_users=16)
 
 
 def test_a_click_is_as_likely_as_the_calibrated_answer_says(shop, model):
@@ -197,6 +196,14 @@ def test_users_tell_a_favourite_category(shop):
     assert set(told.sum(axis=1)) == {0.0, 1.0}
 
 
+def test_the_answers_can_be_other_words(shop, model):
+    items, streams, words = np.array([[3]]), Streams.of(1, 1), (" sure", " never")
+    users = LLMUsers(shop, model=model, answers=words, calibrated=False)
+    state = users.sample(streams)
+    ((sure, never),) = model.log_probs(users.prompts(state, items), words)
+    assert users.appeal(state, items).click[0, 0] == pytest.approx(expit(-1.0 + sure - never), abs=1e-12)
+
+
 def test_answers_are_kept_from_run_to_run(shop, tmp_path):
     state, items, path = None, all_items(shop, 3), tmp_path / "answers.sqlite"
     appeals, asked = [], []
@@ -231,6 +238,8 @@ def test_options_that_cannot_be_are_refused(shop, tmp_path):
         ({"people": {"drift": 0.1}}, "people have no option 'drift'; the options are anchors, interest_noise"),
         ({"people": {"anchors": 0}}, "anchors of the interest users is 0"),
         ({"language": {"chat": True}}, "language is {'chat': True}, but the language model is ready"),
+        ({"answers": "yes"}, "answers of the language users are 'yes': they are two, yes first"),
+        ({"answers": ["yes", "yes"]}, "answers of the language users are ['yes', 'yes']: they are two"),
         ({"choice": "nobody"}, "choice model 'nobody' is unknown"),
         ({"characters": -1}, "characters of an item's text is -1"),
         ({"examples": 99}, "examples of a persona is 99"),
@@ -242,6 +251,6 @@ def test_options_that_cannot_be_are_refused(shop, tmp_path):
 
 
 def test_too_long_a_prompt_says_what_to_shorten(shop, tiny):
-    users = LLMUsers(shop, model=shutil.copytree(tiny, tiny.parent / "copy"), language={"max_length": 100})
-    with pytest.raises(ValueError, match=r"but max_length is 100: shorten the texts that it quotes, or raise"):
+    users = LLMUsers(shop, model=shutil.copytree(tiny, tiny.parent / "copy"), language={"max_length": 50})
+    with pytest.raises(ValueError, match=r"but max_length is 50: shorten the texts that it quotes, or raise"):
         users.appeal(users.sample(Streams.of(0, 1)), np.array([[0]]))
