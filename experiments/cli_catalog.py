@@ -193,3 +193,44 @@ def catalog_behaviour(
         f"{modality.present.sum():,} of {len(catalog):,} items have behaviour, from {len(found):,} clicks of "
         f"{found.n_users:,} users. Catalogue: {out}"
     )
+
+
+@catalog_app.command(
+    "describe",
+    epilog=examples(
+        "recsim catalog describe openclipart --out described",
+        "recsim catalog describe ./my-shop --out described --language-model models/my-model",
+    ),
+)
+def catalog_describe(
+    name: Annotated[str, typer.Argument(metavar="NAME_OR_PATH", help="A bundled catalogue or a folder.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the described catalogue is written.")],
+    language_model: Annotated[
+        str, typer.Option(metavar="PATH", help="Folder of a causal language model; default: a template describes.")
+    ] = "",
+    device: Annotated[str, typer.Option(help="Where models run: cpu or cuda.")] = "cpu",
+    encoder: Annotated[str, typer.Option(help="Of the descriptions, by name.")] = "auto",
+    dim: Annotated[int, typer.Option(min=1, help="Columns of the modality.")] = 64,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+) -> None:
+    """Describe every item in words, and add the descriptions as a modality."""
+    from recsim.catalog import load_catalog
+    from recsim.experiments.commands import stderr
+    from recsim.experiments.progress import console_display
+    from recsim.experiments.tables import print_catalog
+    from recsim.language.descriptions import with_descriptions
+    from recsim.language.model import CausalLM
+    from recsim.modalities.cache import EmbeddingCache
+    from recsim.modalities.names import text_encoder
+
+    with input_errors(), console_display(stderr()) as display, EmbeddingCache() as cache:
+        catalog = load_catalog(name)
+        if out.exists() and not overwrite:
+            raise FileExistsError(f"{out} exists already: choose another folder, or pass --overwrite.")
+        encodes = text_encoder(encoder, device=device)
+        display.note(f"Descriptions are encoded by {encodes.name}.")
+        model = CausalLM(language_model, device=device) if language_model else None
+        with display.stage("describe", len(catalog)) as advance:
+            found = with_descriptions(catalog, encoder=encodes, model=model, dim=dim, cache=cache, progress=advance)
+        found.save(out, overwrite=overwrite)
+    print_catalog(found)
