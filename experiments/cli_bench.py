@@ -205,6 +205,33 @@ def bench_encoders(
 
 
 @bench_app.command(
+    "import",
+    epilog=examples(
+        "recsim bench import --only large --json",
+        "recsim bench import items.csv --images photos --only plain",
+        "recsim bench import items.csv --images photos --out docs/results/import.json",
+    ),
+)
+def bench_import(
+    table: Annotated[Path | None, typer.Argument(metavar="ITEMS", help="Table to import.", show_default=False)] = None,
+    images: Annotated[Path | None, typer.Option(metavar="DIR", help="Its images.", show_default=False)] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the JSON here, too.")] = None,
+    only: Annotated[str, typer.Option(help="Rows to measure: models, plain (of ITEMS), large.")] = "",
+    n_items: Annotated[int, typer.Option("--n", min=2, help="Made-up items of the row large.")] = 100_000,
+) -> None:
+    """Seconds, CPU-seconds and peak memory of importing a table of one's own, and one of 100,000 made-up items."""
+    from recsim.experiments import tables
+    from recsim.experiments.bench.importing import ROWS, ImportSizes, bench
+    from recsim.experiments.progress import console_display
+
+    rows = only.split(",") if only else ROWS if table else ("large",)
+    with console_display(stderr()) as display:
+        found = bench(rows, table, images, ImportSizes(n_items), display)
+    tell(found, out, json, tables.print_import_bench)
+
+
+@bench_app.command(
     "coverage",
     epilog=examples("recsim bench coverage --out docs/results/coverage.json", "recsim bench coverage --n 200 --json"),
 )

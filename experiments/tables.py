@@ -123,6 +123,13 @@ def print_encoder_bench(found: dict[str, Any]) -> None:
     console.print(escape(text), highlight=False)
 
 
+def print_import_bench(found: dict[str, Any]) -> None:
+    """Speed and memory of imports beside what is promised."""
+    console = Console()
+    console.print(_measures(found["measures"]))
+    console.print(escape(f"Once each, on one thread. {found['machine']['cpu']}"), highlight=False)
+
+
 def _measures(measures: list[dict[str, Any]]) -> Table:
     """The promises hold for the default sizes, so other sizes are shown without."""
     table = Table(title="Speed and memory", **STYLE)

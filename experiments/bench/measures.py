@@ -66,6 +66,7 @@ PROMISES = {
     "ope_folder": Promise("ceiling", 120.0),
     "ope_folder_memory": Promise("ceiling", 2.0),
     "marginals": Promise("floor", 200),
+    "import_large_memory": Promise("ceiling", 2.0),
 }
 
 
