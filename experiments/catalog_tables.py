@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
@@ -37,6 +38,22 @@ def print_catalog(catalog: Catalog) -> None:
         console.print(_flagged(facts), width=width)
     else:
         console.print("Nothing is noted about any item.", highlight=False)
+
+
+def print_findings(findings: pd.DataFrame) -> None:
+    """How many findings there are of each kind, with the first of them."""
+    console = Console(highlight=False)
+    if findings.empty:
+        console.print("Nothing was found.")
+        return
+    table = Table("kind", title=f"{len(findings):,} findings", **STYLE)
+    for name in ("found, for example", "done"):
+        table.add_column(name)
+    table.add_column("items", justify="right")
+    for what, own in findings.groupby("what", sort=False):
+        first, items = own.iloc[0], own["item_id"][own["item_id"] != ""].nunique()
+        table.add_row(_cell(str(what)), _cell(first["found"]), _cell(first["done"]), f"{items:,}" if items else "")
+    console.print(table, width=min(console.width, WIDTH))
 
 
 def _card(card: str) -> Markdown:

@@ -290,3 +290,42 @@ def bench_interests(
     with console_display(stderr()) as display:
         found = interests(size, model, display)
     tell(found, out, json, tables.print_interests)
+
+
+@bench_app.command(
+    "retrieval",
+    epilog=examples(
+        "recsim bench retrieval --out docs/results/retrieval.json",
+        "recsim bench retrieval --emoji shared/data/fluent-emoji-color --seeds 2 --json",
+    ),
+)
+def bench_retrieval(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the JSON here, too.")] = None,
+    catalog: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME_OR_PATH", help="Catalogue, may be repeated; default: openclipart."),
+    ] = None,
+    emoji: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Measure the raw folder fluent-emoji-color as well.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Divisions into folds, each trained anew.")] = 5,
+    folds: Annotated[int, typer.Option(min=2, help="Folds of each division.")] = 5,
+    draws: Annotated[int, typer.Option(min=2, help="Bootstrap draws.")] = 2000,
+    level: Annotated[float, typer.Option(help="Of all intervals.")] = 0.95,
+    share: Annotated[float, typer.Option(help="Of the items in which a fault is planted.")] = 0.05,
+) -> None:
+    """What denoising, alignment and fusion of text and image are worth, and how well planted faults are found."""
+    from recsim.catalog import load_catalog
+    from recsim.experiments import tables
+    from recsim.experiments.bench.emoji import fluent_emoji
+    from recsim.experiments.bench.retrieval import RetrievalSize, retrieval
+    from recsim.experiments.errors import input_errors
+    from recsim.experiments.progress import console_display
+
+    with input_errors():
+        catalogs = [load_catalog(name) for name in catalog or ["openclipart"]]
+        catalogs += [fluent_emoji(emoji)] if emoji is not None else []
+    with console_display(stderr()) as display, input_errors():
+        found = retrieval(catalogs, RetrievalSize(seeds, folds, draws, level, share), display)
+    tell(found, out, json, tables.print_retrieval)

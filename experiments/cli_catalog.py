@@ -234,3 +234,38 @@ def catalog_describe(
             found = with_descriptions(catalog, encoder=encodes, model=model, dim=dim, cache=cache, progress=advance)
         found.save(out, overwrite=overwrite)
     print_catalog(found)
+
+
+@catalog_app.command(
+    "prepare",
+    epilog=examples(
+        "recsim catalog prepare ./my-shop --config prepare.yaml --out ./my-shop-clean",
+        "recsim catalog prepare openclipart --config prepare.yaml --out ./clipart --overwrite",
+    ),
+)
+def catalog_prepare(
+    name: Annotated[str, typer.Argument(metavar="NAME_OR_PATH", help="A bundled catalogue or a folder.")],
+    config: Annotated[Path, typer.Option(metavar="FILE.yaml", help="The steps, as docs/preparing.md lists them.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the prepared catalogue is written.")],
+    overwrite: Annotated[bool, typer.Option(help="Replace a catalogue that is there already.")] = False,
+) -> None:
+    """Clean, fill in, denoise, align and fuse the modalities of a catalogue, and say what was found."""
+    from recsim.catalog import load_catalog
+    from recsim.experiments.commands import stderr
+    from recsim.experiments.config_file import read_settings
+    from recsim.experiments.errors import UserError
+    from recsim.experiments.progress import console_display
+    from recsim.experiments.catalog_tables import print_findings
+    from recsim.modalities.preparing import Preparation, prepare
+
+    steps = read_settings(config, Preparation)
+    with input_errors():
+        catalog = load_catalog(name)
+    if out.exists() and not overwrite:
+        raise UserError(f"{out} is there already; name another folder, or pass --overwrite.")
+    with console_display(stderr()) as display, display.stage("prepare", len(steps.steps)) as progress, input_errors():
+        prepared = prepare(catalog, steps, progress=progress)
+    with input_errors():
+        prepared.save(out, overwrite=overwrite)
+    print_findings(prepared.findings.iloc[len(catalog.findings) :])
+    typer.echo(f"Prepared catalogue: {out}")

@@ -6,16 +6,18 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from recsim.catalogs import BUNDLED
 from recsim.experiments.config import RunConfig, UsersConfig
 from recsim.experiments.config_problems import Place, Problem, did_you_mean, problems_of, wanted_instead
 from recsim.experiments.errors import UserError
 from recsim.experiments.policy_settings import AgentSettings, FusionPolicy, LLMRerankerPolicy, StockPolicy
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
@@ -38,14 +40,18 @@ def read_config(path: str | Path) -> RunConfig:
         ConfigError: if there is no such file, it is no YAML, or anything in it is unknown, missing or impossible.
     """
     path = Path(path)
-    root, data = _parsed(path)
-    _refuse_duplicates(path, root)
-    try:
-        config = RunConfig.model_validate(data)
-    except ValidationError as error:
-        _refuse(path, root, problems_of(error, data, RunConfig))
+    root, config = _validated(path, RunConfig)
     _refuse(path, root, [*_option_problems(config.users), *_agent_problems(config)])
     return _with_files_beside(config, path)
+
+
+def read_settings(path: str | Path, model: type[Settings]) -> Settings:
+    """Settings of any kind in a YAML file.
+
+    Raises:
+        ConfigError: if there is no such file, it is no YAML, or anything in it is unknown, missing or impossible.
+    """
+    return _validated(Path(path), model)[1]
 
 
 def config_text(config: RunConfig) -> str:
@@ -63,7 +69,19 @@ def first_difference(old: RunConfig, new: RunConfig) -> tuple[str, Any, Any] | N
     return None
 
 
-def _parsed(path: Path) -> tuple[yaml.Node, Any]:
+def _validated(path: Path, model: type[Settings]) -> tuple[yaml.Node, Settings]:
+    """The file as nodes, and what it says."""
+    required = [name for name, field in model.model_fields.items() if field.is_required()]
+    root, data = _parsed(path, required)
+    _refuse_duplicates(path, root)
+    try:
+        return root, model.model_validate(data)
+    except ValidationError as error:
+        _refuse(path, root, problems_of(error, data, model))
+        raise
+
+
+def _parsed(path: Path, required: list[str]) -> tuple[yaml.Node, Any]:
     """The file as nodes, which know their lines, and as plain data."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -81,7 +99,8 @@ def _parsed(path: Path) -> tuple[yaml.Node, Any]:
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: this is not YAML: {' '.join(str(error).split())}.") from error
     if root is None:
-        raise ConfigError(f"{path} is empty; it needs at least the keys name and policies.")
+        keys = f"keys {' and '.join(required)}" if len(required) > 1 else f"key {''.join(required)}"
+        raise ConfigError(f"{path} is empty; it needs at least the {keys}.")
     if not isinstance(root, yaml.MappingNode):
         found = "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
         line = root.start_mark.line + 1

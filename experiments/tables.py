@@ -314,3 +314,28 @@ def _columns(table: Table, *left: str, right: Iterable[str]) -> None:
         table.add_column(name)
     for name in right:
         table.add_column(name, justify="right", no_wrap=True)
+
+
+def print_retrieval(found: dict[str, Any]) -> None:
+    """For each catalogue: nearest items, partners across modalities, planted faults."""
+    console = Console()
+    for one in found["catalogs"]:
+        title = f"{one['name']}: of the 5 nearest of {one['items']:,} items, of the same category"
+        nearest = Table(title=escape(title), **STYLE)
+        _columns(nearest, "space", "learns from", right=("share", "less text", "no copies", "less text"))
+        for row in one["nearest"]:
+            shares = (row[key]["mean"] for key in ("all", "less_text", "without_copies", "without_copies_less_text"))
+            nearest.add_row(row["space"], row["learns"], *(percent(share) for share in shares))
+        console.print(nearest)
+        recall = Table(title="Partner found, held out", **STYLE)
+        _columns(recall, "alignment", right=("first", "among ten"))
+        for row in one["recall"]:
+            recall.add_row(row["method"], percent(row["recall_1"]["mean"]), percent(row["recall_10"]["mean"]))
+        console.print(recall)
+        planted = Table(title=f"Faults planted in {found['share']:.0%}", **STYLE)
+        _columns(planted, "found by", right=("AUC", "precision"))
+        for kind in ("swaps", "labels"):
+            for row in one[kind]:
+                name = f"{kind}: {row['method']}"
+                planted.add_row(name, number(row["auc"]["mean"], 3), percent(row["precision"]["mean"]))
+        console.print(planted)

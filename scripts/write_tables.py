@@ -326,6 +326,69 @@ def coverage_joint() -> str:
     return _intervals(JOINT, "holds")
 
 
+def retrieval_nearest() -> str:
+    """What nearest items share in each space, all of them and one of each group of copies."""
+    rows = [
+        (
+            one["name"] if row == 0 else "",
+            space["space"],
+            space["learns"],
+            _points(space["all"]),
+            _points(space["less_text"], signed=True),
+            _points(space["without_copies"]),
+            _points(space["without_copies_less_text"], signed=True),
+        )
+        for one in _result("retrieval")["catalogs"]
+        for row, space in enumerate(one["nearest"])
+    ]
+    header = ("catalogue", "space", "learns from", "same category", "less text", "without copies", "less text")
+    return markdown(header, rows, left=3) + _retrieved()
+
+
+def retrieval_recall() -> str:
+    """How often the partner of an item is found by an alignment that has not seen it."""
+    rows = [
+        (
+            f"{one['name']}, about {one['items'] // _result('retrieval')['folds']} to choose from" if row == 0 else "",
+            recall["method"],
+            _points(recall["recall_1"]),
+            _points(recall["recall_10"]),
+        )
+        for one in _result("retrieval")["catalogs"]
+        for row, recall in enumerate(one["recall"])
+    ]
+    return markdown(("catalogue", "alignment", "found first", "among ten"), rows, left=2) + _retrieved()
+
+
+def retrieval_planted() -> str:
+    """How well planted faults are told from the rest."""
+    found = _result("retrieval")
+    rows = [
+        (one["name"], f"{what}, by {row['method']}", _interval(row["auc"], "mean"), _points(row["precision"]))
+        for one in found["catalogs"]
+        for what, kind in (("swapped images", "swaps"), ("wrong categories", "labels"))
+        for row in one[kind]
+    ]
+    said = f"Faults in {found['share']:.0%} of the items; {found['level']:.0%} intervals over {found['seeds']} seeds."
+    return markdown(("catalogue", "fault", "AUC", "wrong among as many lowest"), rows, left=2) + f"\n\n{said}"
+
+
+def retrieval_imputed() -> str:
+    """How close imputed rows come to what was held out."""
+    rows = [
+        (
+            one["name"],
+            f"{row['what']}, {row['method']}",
+            _interval(row["cosine"], "mean"),
+            _interval(row["less_mean_row"], "mean"),
+        )
+        for one in _result("retrieval")["catalogs"]
+        for row in one["imputed"]
+    ]
+    header = ("catalogue", "imputed", "cosine with the truth", "less that of the mean row")
+    return markdown(header, rows, left=2) + _retrieved()
+
+
 def estimators_slates() -> str:
     """What estimators of slates do, take for granted and need."""
     return _estimators_table(SLATE_ESTIMATORS)
@@ -462,6 +525,23 @@ def _over(what: str, seeds: Sequence[int], level: float) -> str:
     return f"\n\n{what} {seeds[0]} to {seeds[-1]}; intervals are {level:.0%}, over the {len(seeds)} worlds."
 
 
+def _points(found: dict[str, float], *, signed: bool = False) -> str:
+    """A share, or a difference of shares, in percent with its interval; nothing where there is no difference."""
+    if signed and found["low"] == found["high"] == 0:
+        return ""
+    mean, low, high = (number(100 * found[key], 1) for key in ("mean", "low", "high"))
+    return f"{'+' if signed and found['mean'] > 0 else ''}{mean} % [{low}, {high}]"
+
+
+def _retrieved() -> str:
+    """What the intervals of a table of retrieval are over."""
+    found = _result("retrieval")
+    return (
+        f"\n\n{found['folds']} folds, means of {found['seeds']} divisions; {found['level']:.0%} intervals by a "
+        f"bootstrap over groups of copies, {found['draws']:,} draws."
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "env": env,
     "ope": ope,
@@ -486,6 +566,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "coverage_guaranteed": coverage_guaranteed,
     "coverage_sequences": coverage_sequences,
     "coverage_joint": coverage_joint,
+    "retrieval_nearest": retrieval_nearest,
+    "retrieval_recall": retrieval_recall,
+    "retrieval_planted": retrieval_planted,
+    "retrieval_imputed": retrieval_imputed,
 }
 
 

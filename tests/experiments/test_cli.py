@@ -47,12 +47,14 @@ def refused(result: Result, sentence: str) -> None:
         "check-users",
         "catalog",
         "catalog show",
+        "catalog prepare",
         "bench",
         "bench env",
         "bench presets",
         "bench learn",
         "bench ope",
         "bench coverage",
+        "bench retrieval",
     ],
 )
 def test_help_explains_every_command(recsim: Callable[..., Result], command: str) -> None:

@@ -13,6 +13,7 @@ from recsim.modalities.preparing.settings import AlignmentMethod
 from recsim.streams import sub_seed
 
 CLOSEST = 10  # other items whose cosines say how well something could suit
+_BLOCK = 1024  # rows whose cosines with all others are held at a time
 
 
 @dataclass(frozen=True)
@@ -51,20 +52,26 @@ def agreement(pairs: Pairs, method: AlignmentMethod = "cca", *, n_folds: int = 5
     fold = folds(groups, n_folds, sub_seed(seed, "folds"))
     standing, margin = np.zeros(len(pairs)), np.zeros(len(pairs))
     for own, alignment in cross_fitted(method, pairs, fold, groups=groups, seed=sub_seed(seed, "alignment")):
-        cosines = alignment.first.transform(pairs.first[own]) @ alignment.second.transform(pairs.second[own]).T
-        others = groups[own][:, None] != groups[own]
-        if not others.any(axis=1).all():
+        if len(set(groups[own].tolist())) < 2:
             raise ValueError(f"a fold of {own.sum()} items holds copies of one item only: ask for fewer folds.")
-        standing[own] = (_standing(cosines, others) + _standing(cosines.T, others)) / 2
-        margin[own] = np.diagonal(cosines) - (_best(cosines, others) + _best(cosines.T, others)) / 2
+        first, second = alignment.first.transform(pairs.first[own]), alignment.second.transform(pairs.second[own])
+        ways = one_way(first, second, groups[own]), one_way(second, first, groups[own])
+        standing[own], margin[own] = ((ways[0][part] + ways[1][part]) / 2 for part in range(2))
     return Agreement(pairs.items, standing, margin)
 
 
-def _standing(cosines: Floats, others: NDArray[np.bool_]) -> Floats:
-    """(n,) float64, the diagonal in standard deviations of the others in its row above their mean."""
-    mean = cosines.mean(axis=1, where=others)
-    spread = cosines.std(axis=1, where=others)
-    return np.asarray((np.diagonal(cosines) - mean) / np.where(spread > 0, spread, 1.0))
+def one_way(queries: Floats, answers: Floats, groups: Items) -> tuple[Floats, Floats]:
+    """(n,) float64 standing and margin of each query's own answer among those of other groups."""
+    own = (queries * answers).sum(axis=1)
+    standing, margin = np.zeros(len(own)), np.zeros(len(own))
+    for start in range(0, len(own), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        cosines, others = queries[rows] @ answers.T, groups[rows, None] != groups
+        spread = cosines.std(axis=1, where=others)
+        above = own[rows] - cosines.mean(axis=1, where=others)
+        standing[rows] = above / np.where(spread > 0, spread, 1.0)
+        margin[rows] = own[rows] - _best(cosines, others)
+    return standing, margin
 
 
 def _best(cosines: Floats, others: NDArray[np.bool_]) -> Floats:

@@ -27,6 +27,7 @@ from recsim.modalities.preparing.settings import AlignmentMethod, FusionMethod
 
 STEPS = 10  # weights are tenths
 NEIGHBOURS = 5  # whose categories weights are chosen by
+ASKED = 2000  # items at most whose neighbours are looked at for that, evenly spaced
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def chosen_weights(views: Sequence[Floats], category: Items, teaching: NDArray[n
     """
     alone = teaching & _first_of_group(groups, teaching)
     queries = np.flatnonzero(alone)
+    queries = queries[:: -(-len(queries) // ASKED)]
     grid = [np.array(part) / STEPS for part in product(range(STEPS + 1), repeat=len(views)) if sum(part) == STEPS]
     grid.sort(key=lambda weights: float(np.square(weights).sum()))
 

@@ -1,0 +1,52 @@
+"""Faults that are planted in a catalogue, and how well they are found."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsim.modalities.preparing.disagreement import agreement
+from recsim.modalities.preparing.pairs import Floats, Items, Pairs
+from recsim.modalities.preparing.settings import AlignmentMethod
+from recsim.modalities.preparing.voting import vote
+from recsim.streams import sub_seed
+
+NEIGHBOURS = 10  # asked in a vote
+
+
+def swapped(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, NDArray[np.bool_]]:
+    """Pairs some of which hold the image of the next one chosen, and which these are, (p,) bool."""
+    draw = np.random.Generator(np.random.Philox(sub_seed(seed, "swapped")))
+    chosen = draw.choice(len(pairs), size=max(2, round(share * len(pairs))), replace=False)
+    second, wrong = pairs.second.copy(), np.zeros(len(pairs), np.bool_)
+    second[chosen], wrong[chosen] = pairs.second[np.roll(chosen, 1)], True
+    return Pairs(pairs.items, pairs.first, second), wrong
+
+
+def swaps_found(pairs: Pairs, method: AlignmentMethod, share: float, n_folds: int, seed: int) -> dict[str, float]:
+    """How well swapped images are told from the rest: by the margin, and by where the own image stands."""
+    broken, wrong = swapped(pairs, share, seed)
+    found = agreement(broken, method, n_folds=n_folds, seed=seed)
+    by_standing = told_apart(found.standing, wrong)
+    return {**told_apart(found.margin, wrong), "auc_standing": by_standing["auc"]}
+
+
+def labels_found(pairs: Pairs, category: Items, share: float, seed: int) -> dict[str, float]:
+    """How well wrong categories are told from the rest by what neighbours vote."""
+    draw = np.random.Generator(np.random.Philox(sub_seed(seed, "labels")))
+    n_categories = int(category.max()) + 1
+    chosen = draw.choice(len(category), size=max(2, round(share * len(category))), replace=False)
+    broken, wrong = category.copy(), np.zeros(len(category), np.bool_)
+    broken[chosen] = (category[chosen] + draw.integers(1, n_categories, len(chosen))) % n_categories
+    wrong[chosen] = True
+    there = np.ones(len(category), np.bool_)
+    verdict = vote([pairs.first, pairs.second], [there, there], broken, n_categories, NEIGHBOURS)
+    return told_apart(verdict.probability[np.arange(len(category)), broken], wrong)
+
+
+def told_apart(score: Floats, wrong: NDArray[np.bool_]) -> dict[str, float]:
+    """Area under the ROC curve of low scores for what is wrong, and the share of wrong ones among as many lowest."""
+    from sklearn.metrics import roc_auc_score
+
+    lowest = np.argsort(score, kind="stable")[: wrong.sum()]
+    return {"auc": float(roc_auc_score(wrong, -score)), "precision": float(wrong[lowest].mean())}
