@@ -176,6 +176,7 @@ def catalog_behaviour(
 
     if (log is None) == (clicks is None):
         raise UserError("behaviour is learned from a log or from clicks: pass either --log or --clicks.")
+    _check_free(out, overwrite)
     unknown = 0
     with input_errors():
         catalog = load_catalog(name)
@@ -204,29 +205,27 @@ def catalog_behaviour(
 )
 def catalog_describe(
     name: Annotated[str, typer.Argument(metavar="NAME_OR_PATH", help="A bundled catalogue or a folder.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the described catalogue is written.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the described catalogue.")],
     language_model: Annotated[
         str, typer.Option(metavar="PATH", help="Folder of a causal language model; default: a template describes.")
     ] = "",
     device: Annotated[str, typer.Option(help="Where models run: cpu or cuda.")] = "cpu",
     encoder: Annotated[str, typer.Option(help="Of the descriptions, by name.")] = "auto",
     dim: Annotated[int, typer.Option(min=1, help="Columns of the modality.")] = 64,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a catalogue that is there.")] = False,
 ) -> None:
     """Describe every item in words, and add the descriptions as a modality."""
     from recsim.catalog import load_catalog
-    from recsim.experiments.commands import stderr
+    from recsim.experiments.catalog_tables import print_catalog
     from recsim.experiments.progress import console_display
-    from recsim.experiments.tables import print_catalog
     from recsim.language.descriptions import with_descriptions
     from recsim.language.model import CausalLM
     from recsim.modalities.cache import EmbeddingCache
     from recsim.modalities.names import text_encoder
 
+    _check_free(out, overwrite)
     with input_errors(), console_display(stderr()) as display, EmbeddingCache() as cache:
         catalog = load_catalog(name)
-        if out.exists() and not overwrite:
-            raise FileExistsError(f"{out} exists already: choose another folder, or pass --overwrite.")
         encodes = text_encoder(encoder, device=device)
         display.note(f"Descriptions are encoded by {encodes.name}.")
         model = CausalLM(language_model, device=device) if language_model else None
@@ -246,26 +245,28 @@ def catalog_describe(
 def catalog_prepare(
     name: Annotated[str, typer.Argument(metavar="NAME_OR_PATH", help="A bundled catalogue or a folder.")],
     config: Annotated[Path, typer.Option(metavar="FILE.yaml", help="The steps, as docs/preparing.md lists them.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the prepared catalogue is written.")],
-    overwrite: Annotated[bool, typer.Option(help="Replace a catalogue that is there already.")] = False,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the prepared catalogue.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a catalogue that is there.")] = False,
 ) -> None:
     """Clean, fill in, denoise, align and fuse the modalities of a catalogue, and say what was found."""
     from recsim.catalog import load_catalog
-    from recsim.experiments.commands import stderr
-    from recsim.experiments.config_file import read_settings
-    from recsim.experiments.errors import UserError
-    from recsim.experiments.progress import console_display
     from recsim.experiments.catalog_tables import print_findings
+    from recsim.experiments.config_file import read_settings
+    from recsim.experiments.progress import console_display
     from recsim.modalities.preparing import Preparation, prepare
 
+    _check_free(out, overwrite)
     steps = read_settings(config, Preparation)
     with input_errors():
         catalog = load_catalog(name)
-    if out.exists() and not overwrite:
-        raise UserError(f"{out} is there already; name another folder, or pass --overwrite.")
     with console_display(stderr()) as display, display.stage("prepare", len(steps.steps)) as progress, input_errors():
         prepared = prepare(catalog, steps, progress=progress)
     with input_errors():
         prepared.save(out, overwrite=overwrite)
     print_findings(prepared.findings.iloc[len(catalog.findings) :])
     typer.echo(f"Prepared catalogue: {out}")
+
+
+def _check_free(out: Path, overwrite: bool) -> None:
+    if out.exists() and not overwrite:
+        raise UserError(f"{out} exists already: choose another folder, or pass --overwrite.")

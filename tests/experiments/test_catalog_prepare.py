@@ -58,7 +58,7 @@ def test_nothing_is_replaced_without_being_asked(
     arguments = ("catalog", "prepare", str(shop), "--config", str(config), "--out", str(shop))
     result = recsim(*arguments)
     assert result.exit_code == 2
-    assert "is there already; name another folder, or pass --overwrite" in result.stderr.replace("\n", " ")
+    assert "exists already: choose another folder, or pass --overwrite" in result.stderr.replace("\n", " ")
     assert list(load_catalog(shop).modalities) == ["text", "image"]
     assert recsim(*arguments, "--overwrite").exit_code == 0
     assert list(load_catalog(shop).modalities) == ["text", "image", "fused"]
