@@ -139,15 +139,15 @@ class Personas:
         sentences = [f"This person likes {_listed([self._names[c] for c in person.liked if c >= 0])}"]
         disliked = [self._names[c] for c in person.disliked if c >= 0]
         sentences[0] += f" and has no time for {_listed(disliked)}." if disliked else "."
-        for modality in np.argsort(-np.array(person.weight), kind="stable"):
-            sentences.append(self._drawn(person, int(modality)))
+        order = sorted(range(len(person.weight)), key=lambda modality: -person.weight[modality])
+        sentences += [self._drawn(person, modality) for modality in order]
         sentences += [_thrift(person.price_sensitivity), _curiosity(person.appetite)]
         return " ".join(filter(None, sentences))
 
     def _drawn(self, person: _Person, modality: int) -> str:
         weight, sense = person.weight[modality], self._senses[modality]
-        titles = self._catalog.table["title"].iloc[person.example[modality]]
-        named = list(dict.fromkeys(quoted(str(title), TITLE) for title in titles))
+        title = self._catalog.table["title"]
+        named = list(dict.fromkeys(quoted(str(title.iloc[item]), TITLE) for item in person.example[modality]))
         such = f", such as {_listed(named)}" if named else ""
         drawn = f"which draws them to {self._names[person.drawn_to[modality]]}{such}"
         if len(person.weight) == 1:

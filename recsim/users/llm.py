@@ -19,7 +19,7 @@ from recsim.language.personas import Personas, Tastes
 from recsim.language.questions import YesNoQuestion
 from recsim.streams import Streams
 from recsim.users.choice import choice_model
-from recsim.users.contract import Appeal, ChoiceModel, Flags, Floats, Items, Response
+from recsim.users.contract import Appeal, ChoiceModel, Items, Response
 from recsim.users.interest import InterestUsers, interest_users
 
 CLICK = "Would this person click on the item?"
@@ -158,9 +158,11 @@ class LLMUsers:
 
     def appeal(self, state: Mind, items: Items) -> Appeal:
         """Probabilities of click and conversion of `items` (n, c), -1 for none."""
-        there = items >= 0
-        conversion = self._asked(self._conversion, self._conversion_offset, state, items, there)
-        return Appeal(self._asked(self._click, self._click_offset, state, items, there), conversion, conversion)
+        click, conversion = np.zeros((2, *items.shape))
+        there, pairs = items >= 0, self._pairs(state, items)
+        click[there] = expit(self._click_offset + self._click.logits(*pairs) / self._temperature)
+        conversion[there] = expit(self._conversion_offset + self._conversion.logits(*pairs) / self._temperature)
+        return Appeal(click, conversion, conversion)
 
     def respond(self, state: Mind, slate: Items, users: Streams) -> tuple[Response, Mind]:
         """Response to a slate, and the state after it."""
@@ -170,13 +172,6 @@ class LLMUsers:
         gained = np.float32(self._enjoyment) * click.sum(axis=1, dtype=np.float32) - np.float32(self._boredom)
         patience = np.minimum(state.patience + gained, np.float32(self._people.config.patience_limit))
         return Response(click, conversion, patience <= 0, examined), replace(state, patience=patience)
-
-    def _asked(self, question: YesNoQuestion, offset: float, state: Mind, items: Items, there: Flags) -> Floats:
-        """(n, c) float64, the probability that the answers to a question give, 0 where nothing is `there`."""
-        probability = np.zeros(items.shape)
-        if there.any():
-            probability[there] = expit(offset + question.logits(*self._pairs(state, items)) / self._temperature)
-        return probability
 
     def _pairs(self, state: Mind, items: Items) -> tuple[list[str], list[str]]:
         """The persona and the item's words of each user and item, row by row."""

@@ -67,7 +67,7 @@ def all_items(catalog, n):
 
 
 def test_every_rule_is_kept(shop):
-    report = check_user_model(LLMUsers, shop, options={"model": Reader()}, n_users=32)
+    report = check_user_model(LLMUsers, shop, options={"model": Reader()}, n_users=16)
     assert {check.rule for check in report.checks if check.outcome == "skipped"} <= {
         "coming back is pure",
         "a calendar is days",
