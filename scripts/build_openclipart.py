@@ -9,24 +9,22 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from math import sqrt
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from rich.progress import track
+from rich.progress import Progress
 from scipy.special import erfinv
 
 from recsim.catalog import Catalog
-from recsim.modalities import Encoder, batches
+from recsim.modalities.cache import EmbeddingCache
 from recsim.modalities.image import ImageEncoder
-from recsim.modalities.reduce import reduce_embedding
+from recsim.modalities.making import make_modality
 from recsim.modalities.text import TextEncoder
-from recsim.modality import Modality
 
 NAME = "openclipart"
 DIM = 64
@@ -53,16 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def build(source: Path) -> Catalog:
-    """The catalogue, encoded from texts and images."""
+    """The catalogue, encoded from texts and images; embeddings are kept in the user's cache."""
     table = read_table(source)
-    images = [source / "images" / name for name in table["image"]]
-    text = encode(TextEncoder(), table["text"].to_list(), "text")
-    image = encode(ImageEncoder(), images, "images")
+    texts, images = table["text"].to_list(), [source / "images" / name for name in table["image"]]
+    text_encoder, image_encoder = TextEncoder(), ImageEncoder()
     present = np.ones(len(table), dtype=np.bool_)
-    modalities = {
-        "text": Modality("text", reduce_embedding(text, DIM), present),
-        "image": Modality("image", reduce_embedding(image, DIM), present),
-    }
+    with EmbeddingCache() as cache:
+        with Progress() as shown:
+            text = cache.encode(text_encoder, texts, _bar(shown, "Encoding texts", len(texts)))
+            image = cache.encode(image_encoder, images, _bar(shown, "Encoding images", len(images)))
+        modalities = {
+            "text": make_modality("text", text_encoder, texts, present, source="text", dim=DIM, cache=cache),
+            "image": make_modality("image", image_encoder, images, present, source="image", dim=DIM, cache=cache),
+        }
     return Catalog(NAME, table, modalities, card(table, text, image), source / "images")
 
 
@@ -122,12 +123,6 @@ def gini(values: npt.NDArray[np.float64]) -> float:
     return float(((2 * rank - len(ordered) - 1) * ordered).sum() / (len(ordered) * ordered.sum()))
 
 
-def encode(encoder: Encoder[Any], items: Sequence[Any], what: str) -> npt.NDArray[np.float32]:
-    """All items through an encoder, with a progress bar."""
-    parts = list(batches(items, 64))
-    return np.concatenate([encoder.encode(part) for part in track(parts, f"Encoding {what}")])
-
-
 def kept_variance(embedding: npt.NDArray[np.float32]) -> float:
     """Share of the variance of the unit-norm rows that the first `DIM` principal components keep."""
     rows = embedding.astype(np.float64)
@@ -164,6 +159,12 @@ def card(table: pd.DataFrame, text: npt.NDArray[np.float32], image: npt.NDArray[
             gini=gini(table["popularity"].to_numpy()),
         )
     )
+
+
+def _bar(shown: Progress, what: str, total: int) -> Callable[[int], None]:
+    """Moves a bar to how much is done."""
+    bar = shown.add_task(what, total=total)
+    return lambda done: shown.update(bar, completed=done)
 
 
 def _standard(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -8,6 +8,8 @@ from PIL import Image
 
 from recsim import load_catalog
 from recsim.modalities import batches, image, optional_module, text
+from recsim.modalities.cache import EmbeddingCache
+from recsim.modalities.making import encode_with
 
 SOURCE = Path(__file__).parents[3] / "shared" / "data" / "openclipart"
 ROWS = list(range(0, 1852, 160))
@@ -71,7 +73,8 @@ def test_a_broken_package_is_not_called_missing(tmp_path, monkeypatch):
 
 def test_importing_the_encoders_imports_no_heavy_package():
     code = (
-        "import sys, recsim.modalities.text, recsim.modalities.image, recsim.modalities.reduce; "
+        "import sys, recsim.modalities.text, recsim.modalities.image, recsim.modalities.making, "
+        "recsim.modalities.vision, recsim.modalities.glove, recsim.modalities.hashing, recsim.modalities.histogram; "
         "print(sorted({'torch', 'transformers', 'sklearn', 'PIL'} & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -116,6 +119,20 @@ def test_the_bundled_columns_keep_the_similarities(shop, text_encoder, image_enc
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["text", "image"])
+def test_fresh_items_land_on_the_bundled_rows(shop, text_encoder, image_encoder, name, tmp_path):
+    """And not on those of other items."""
+    bundled = shop.modalities[name]
+    items = {"text": shop.table["text"].to_list(), "image": [shop.image_path(row) for row in range(len(shop))]}[name]
+    encoder = {"text": text_encoder, "image": image_encoder}[name]
+    assert (bundled.encoding.source, bundled.encoding.encoder) == (name, encoder.name)
+    with EmbeddingCache(tmp_path / "cache.sqlite") as cache:
+        made = encode_with(bundled.encoding, [items[row] for row in ROWS], cache, encoder=encoder)
+    assert cosine(made, bundled.embedding[ROWS]).min() > 0.99
+    assert cosine(made, np.roll(bundled.embedding[ROWS], 1, axis=0)).max() < 0.9
+
+
+@pytest.mark.slow
 def test_a_text_does_not_depend_on_its_batch(text_encoder):
     texts = ["a red apple", "bee", "a very long description of a green house " * 20, "", "dog", "cat", "sun"]
     together = text_encoder.encode(texts)
@@ -132,6 +149,16 @@ def test_texts_are_cut_at_the_maximal_length():
     short = text.TextEncoder(max_length=8)
     start = "one two three four five six seven eight nine ten"
     np.testing.assert_allclose(short.encode([start + " apple"]), short.encode([start + " war"]), atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("dtype", "near"), [("float16", 0.9999), ("bfloat16", 0.99)])
+def test_images_in_a_smaller_type(shop, image_encoder, dtype, near):
+    paths = [shop.image_path(row) for row in ROWS[:2]]
+    small = image.ImageEncoder(dtype=dtype)
+    assert small.name == f"efficientnet-lite0@{dtype}"
+    assert small.fingerprint != image_encoder.fingerprint
+    assert near < cosine(small.encode(paths), image_encoder.encode(paths)).min() < 1
 
 
 @pytest.mark.slow

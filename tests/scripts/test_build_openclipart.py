@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from recsim import load_catalog
+from recsim.modalities.cache import EmbeddingCache
+from recsim.modalities.making import encode_with
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT.parent / "shared" / "data" / "openclipart"
@@ -70,6 +72,30 @@ def test_the_table_is_the_source(script, shop):
     made = script.read_table(SOURCE)
     drawn = ["price", "popularity"]
     pd.testing.assert_frame_equal(shop.table.drop(columns=drawn), made[shop.table.columns].drop(columns=drawn))
+
+
+@pytest.mark.slow
+def test_what_is_built_says_how_it_was_made(script, tmp_path, monkeypatch):
+    """All of the way for every 300th item; their images lie where they lie in the source."""
+    if not SOURCE.is_dir():
+        pytest.skip("the raw source of the bundled catalogue is not beside the checkout")
+    monkeypatch.setenv("RECSIM_CACHE", str(tmp_path / "cache"))
+    some = pd.read_csv(SOURCE / "catalogue.csv", dtype=str, keep_default_na=False).iloc[::300]
+    (tmp_path / "source").mkdir()
+    some.to_csv(tmp_path / "source" / "catalogue.csv", index=False)
+    (tmp_path / "source" / "images").symlink_to(SOURCE / "images")
+    monkeypatch.setattr(script, "DIM", 4)
+    script.main([str(tmp_path / "source"), "--out", str(tmp_path / "out")])
+    made = load_catalog(tmp_path / "out")
+    assert {name: modality.embedding.shape for name, modality in made.modalities.items()} == {
+        "text": (len(some), 4),
+        "image": (len(some), 4),
+    }
+    items = {"text": made.table["text"].to_list(), "image": [made.image_path(row) for row in range(len(made))]}
+    with EmbeddingCache() as cache:
+        for name, modality in made.modalities.items():
+            again = encode_with(modality.encoding, items[name], cache)
+            np.testing.assert_allclose(again, modality.embedding, atol=2e-3)  # float16
 
 
 def test_the_card_is_filled_in(script, shop):
