@@ -12,10 +12,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from inspect import signature
+from itertools import groupby
 from math import sqrt
 from pathlib import Path
 from typing import Any
 
+from recsim.catalogs.importing.kinds import KINDS
 from recsim.experiments.bench.measures import SECONDS, amount, measured, promised
 from recsim.experiments.learning.claims import chosen, verdict
 from recsim.files import read_json, write_text
@@ -127,6 +129,14 @@ def ope() -> str:
     (folder,) = (one for one in found["measures"] if one["name"] == "ope_folder")
     together = f"the folder once, in {folder['cpu_seconds']:.0f} CPU-seconds of all processes together"
     return f"{_promises(found, 'pyarrow')}; medians of {found['repeats']} repeats, {together}."
+
+
+def findings() -> str:
+    """What an import looks for, and what it does about it."""
+    rows = []
+    for part, kinds in groupby(KINDS, key=lambda kind: kind.part):
+        rows += [(part if row == 0 else "", kind.what, kind.done) for row, kind in enumerate(kinds)]
+    return markdown(("of", "what is found", "what is done"), rows, left=3)
 
 
 def encoders() -> str:
@@ -546,6 +556,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "env": env,
     "ope": ope,
     "encoders": encoders,
+    "findings": findings,
     "peers": peers,
     "presets": presets,
     "constants": constants,
