@@ -262,6 +262,9 @@ def test_every_kind_of_file_gives_the_same_catalogue(shop: Path, imported: Impor
         assert files["card.md"].splitlines()[4:] == wanted["card.md"].splitlines()[4:]
 
 
+HASHING = ImportOptions(text_encoder="hashing")
+
+
 def small(folder: Path, rows: list[dict[str, str]], **options: object) -> tuple[Imported, Catalog]:
     """A table of a few rows, imported without images."""
     pd.DataFrame(rows).to_csv(folder / "small.csv", index=False)
@@ -371,8 +374,15 @@ def test_missing_packages_are_told_loudly(tmp_path: Path, monkeypatch: pytest.Mo
 def test_nothing_to_import(tmp_path: Path, rows: str, sentence: str) -> None:
     (tmp_path / "a.csv").write_text(rows)
     with pytest.raises(ValueError, match=sentence):
-        import_catalog(tmp_path / "a.csv", tmp_path / "out", options=ImportOptions(text_encoder="hashing"))
-    assert not (tmp_path / "out").exists()
+        import_catalog(tmp_path / "a.csv", tmp_path / "out", options=HASHING, cache=tmp_path.parent / "cache")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_an_unknown_encoder_is_refused_before_the_work(tmp_path: Path, shop: Path) -> None:
+    options = ImportOptions(text_encoder="hashing", image_encoder="histogramm")
+    with pytest.raises(ValueError, match="there is no image encoder 'histogramm'"):
+        import_catalog(shop / "items.csv", tmp_path / "out", shop / "photos", options)
+    assert not list(tmp_path.iterdir())
 
 
 def test_options_that_cannot_be() -> None:

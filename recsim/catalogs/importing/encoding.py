@@ -14,6 +14,7 @@ from recsim.catalogs.importing.findings import Findings
 from recsim.catalogs.importing.options import NO_IMAGES, ImportOptions
 from recsim.catalogs.importing.texts import LONGEST
 from recsim.encoding import Source
+from recsim.modalities import Encoder
 from recsim.modalities.cache import EmbeddingCache
 from recsim.modalities.making import make_modality
 from recsim.modalities.names import image_encoder, text_encoder
@@ -21,13 +22,34 @@ from recsim.modality import Modality
 
 Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 INSTALL = 'pip install "recsim-slate[text-image]"'
+Encoders = dict[str, Encoder[Any]]  # by what they encode, text or image
 PLAIN = ("hashing", "histogram")  # what "auto" means where packages are missing
+
+
+def found_encoders(options: ImportOptions, with_images: bool, findings: Findings) -> Encoders:
+    """The encoders that are asked for, before the work begins; one that stands in for another is told.
+
+    Raises:
+        ValueError: if there is no such encoder; also what `recsim.modalities.names` raises.
+    """
+    found: Encoders = {"text": text_encoder(options.text_encoder, device=options.device)}
+    if with_images and options.image_encoder != NO_IMAGES:
+        found["image"] = image_encoder(options.image_encoder, device=options.device)
+    for source, asked in (("text", options.text_encoder), ("image", options.image_encoder)):
+        if asked == "auto" and source in found and found[source].name in PLAIN:
+            findings.add(
+                "encoder replaced",
+                f"the packages of the usual {source} encoder are not installed",
+                done=f"{found[source].name} is used, which knows no meanings; for a better one run  {INSTALL}",
+            )
+    return found
 
 
 def made_modalities(
     texts: Sequence[str],
     pictures: Sequence[Path | None],
-    options: ImportOptions,
+    encoders: Encoders,
+    dim: int,
     findings: Findings,
     cache: EmbeddingCache,
     stage: Stage,
@@ -37,11 +59,11 @@ def made_modalities(
     Raises:
         ValueError: if there is neither.
     """
-    making = _Making(options, findings, cache, stage)
+    making = _Making(encoders, dim, findings, cache, stage)
     cut = [text[:LONGEST] for text in texts]
     found = [
-        making.made("text", cut, np.array([bool(text) for text in texts]), options.text_encoder),
-        making.made("image", pictures, np.array([path is not None for path in pictures]), options.image_encoder),
+        making.made("text", cut, np.array([bool(text) for text in texts])),
+        making.made("image", pictures, np.array([path is not None for path in pictures])),
     ]
     modalities = {modality.name: modality for modality in found if modality is not None}
     if not modalities:
@@ -55,18 +77,16 @@ def made_modalities(
 class _Making:
     """How modalities are made, and where it is told."""
 
-    def __init__(self, options: ImportOptions, findings: Findings, cache: EmbeddingCache, stage: Stage) -> None:
-        self._options, self._findings, self._cache, self._stage = options, findings, cache, stage
+    def __init__(self, encoders: Encoders, dim: int, findings: Findings, cache: EmbeddingCache, stage: Stage) -> None:
+        self._encoders, self._dim, self._findings, self._cache, self._stage = encoders, dim, findings, cache, stage
 
-    def made(
-        self, source: Source, items: Sequence[Any], present: npt.NDArray[np.bool_], encoder_name: str
-    ) -> Modality | None:
+    def made(self, source: Source, items: Sequence[Any], present: npt.NDArray[np.bool_]) -> Modality | None:
         """The modality named like its source, or None, which is told."""
-        reason = _reason_against(source, items, present, encoder_name)
+        reason = _reason_against(source, items, present, source in self._encoders)
         if reason:
             self._findings.add("modality left out", reason)
             return None
-        encoder = self._encoder(source, encoder_name)
+        encoder = self._encoders[source]
         with self._stage(f"encode {source}s by {encoder.name}", int(present.sum())) as progress:
             modality = make_modality(
                 source,
@@ -74,34 +94,23 @@ class _Making:
                 items,
                 present,
                 source=source,
-                dim=self._options.dim,
+                dim=self._dim,
                 cache=self._cache,
                 progress=progress,
                 tell=lambda sentence: self._findings.add("nothing encoded", sentence),
             )
-        if modality.dim < self._options.dim:
-            told = f"{source} has {modality.dim} columns instead of {self._options.dim}"
+        if modality.dim < self._dim:
+            told = f"{source} has {modality.dim} columns instead of {self._dim}"
             self._findings.add("fewer dimensions", told)
         return modality
 
-    def _encoder(self, source: Source, name: str) -> Any:
-        make: Callable[..., Any] = text_encoder if source == "text" else image_encoder
-        encoder = make(name, device=self._options.device)
-        if name == "auto" and encoder.name in PLAIN:
-            self._findings.add(
-                "encoder replaced",
-                f"the packages of the usual {source} encoder are not installed",
-                done=f"{encoder.name} is used, which knows no meanings; for a better one run  {INSTALL}",
-            )
-        return encoder
 
-
-def _reason_against(source: Source, items: Sequence[Any], present: npt.NDArray[np.bool_], encoder: str) -> str:
+def _reason_against(source: Source, items: Sequence[Any], present: npt.NDArray[np.bool_], encoded: bool) -> str:
     """Why a modality cannot or is not to be made, or nothing."""
-    if encoder == NO_IMAGES and source == "image":
-        return "--image-encoder is none"
     if not present.any():
         return f"no item has {'a text' if source == 'text' else 'an image'}"
+    if not encoded:
+        return "--image-encoder is none"
     if len({items[row] for row in np.flatnonzero(present).tolist()}) < 2:
         return f"all items have the same {source}"
     return ""

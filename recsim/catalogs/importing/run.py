@@ -16,6 +16,7 @@ from recsim.catalog import Catalog
 from recsim.catalog_files import MANIFEST
 from recsim.catalogs.importing.card import Origin, written_card
 from recsim.catalogs.importing.columns import finished_columns
+from recsim.catalogs.importing.encoding import Encoders, found_encoders, made_modalities
 from recsim.catalogs.importing.findings import Finding, Findings
 from recsim.catalogs.importing.kinds import LEFT_OUT
 from recsim.catalogs.importing.locating import ImageFolder
@@ -25,6 +26,7 @@ from recsim.catalogs.importing.pictures import checked_images, located_images, t
 from recsim.catalogs.importing.reading import open_source
 from recsim.catalogs.importing.rows import Items, read_items
 from recsim.catalogs.importing.work import Work
+from recsim.modalities.cache import EmbeddingCache
 
 
 class Display(Protocol):
@@ -107,13 +109,16 @@ def import_catalog(
     table = open_source(source, encoding=options.encoding, separator=options.separator)
     mapping = complete_mapping(options.mapping, table.columns, source, findings)
     folder = None if images is None else ImageFolder(Path(images))
+    encoders = found_encoders(options, folder is not None, findings)
     with display.stage("read rows", 1):
         items = read_items(table, mapping, findings)
     out.parent.mkdir(parents=True, exist_ok=True)
     with Work(out, _image_inputs(folder, options)) as work:
         if work.started_anew:
             display.note(f"What an earlier import with other options or images left in {work.path} is not used.")
-        catalog = _Import(source, mapping, options, findings, display).made(items, folder, work, out.name, cache)
+        catalog = _Import(source, mapping, encoders, options, findings, display).made(
+            items, folder, work, out.name, cache
+        )
         with display.stage("write the catalogue", 1):
             catalog.save(out, overwrite=overwrite)
     work.remove()
@@ -145,6 +150,7 @@ class _Import:
 
     source: Path
     mapping: ColumnMapping
+    encoders: Encoders
     options: ImportOptions
     findings: Findings
     display: Display
@@ -153,9 +159,6 @@ class _Import:
         self, items: Items, folder: ImageFolder | None, work: Work, name: str, cache: str | PathLike[str] | None
     ) -> Catalog:
         """The catalogue, whose pictures are still in the work folder."""
-        from recsim.catalogs.importing.encoding import made_modalities
-        from recsim.modalities.cache import EmbeddingCache
-
         mapped = {ours for ours, _ in self.mapping.named()}
         named = items.table["category"] != ""
         items.table = finished_columns(
@@ -167,7 +170,13 @@ class _Import:
         pictures = [work.pictures / file if folder and file else None for file in _column(table, "image")]
         with EmbeddingCache(None if cache is None else Path(cache)) as kept:
             modalities = made_modalities(
-                _column(table, "text"), pictures, self.options, self.findings, kept, self.display.stage
+                _column(table, "text"),
+                pictures,
+                self.encoders,
+                self.options.dim,
+                self.findings,
+                kept,
+                self.display.stage,
             )
         name = self.options.name or name
         limits = None if folder is None else self.options.limits

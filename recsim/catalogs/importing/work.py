@@ -42,9 +42,12 @@ class Work:
         self._log = (self.path / LOG).open("a", encoding="utf-8")
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Closes the log; where input is refused before anything was checked, nothing is left to go on with."""
         if self._log is not None:
             self._log.close()
+        if kind is not None and issubclass(kind, Exception) and not (self.path / LOG).stat().st_size:
+            self.remove()
 
     def checked(self, file: str, path: Path) -> Checked | None:
         """What was found about an image, unless it has changed since or its picture is not there."""
