@@ -52,6 +52,16 @@ def test_a_prepared_catalogue_is_written_and_told_of(
     assert np.array_equal(clean.modalities["image"].embedding, load_catalog(shop).modalities["image"].embedding)
 
 
+def test_a_clean_catalogue_has_no_findings(
+    recsim: Callable[..., Result], shop: Path, config: Path, tmp_path: Path
+) -> None:
+    config.write_text("steps: [{kind: clean}]", encoding="utf-8")
+    result = recsim("catalog", "prepare", str(shop), "--config", str(config), "--out", str(tmp_path / "clean"))
+    assert result.exit_code == 0, result.output
+    assert "Nothing was found." in result.stdout
+    assert load_catalog(tmp_path / "clean").fingerprint == load_catalog(shop).fingerprint
+
+
 def test_nothing_is_replaced_without_being_asked(
     recsim: Callable[..., Result], shop: Path, config: Path, tmp_path: Path
 ) -> None:

@@ -36,19 +36,29 @@ class Agreement:
     margin: Floats
 
 
-def agreement(pairs: Pairs, method: AlignmentMethod = "cca", *, n_folds: int = 5, seed: int = 0) -> Agreement:
+def agreement(
+    pairs: Pairs, method: AlignmentMethod = "cca", *, n_folds: int = 5, divisions: int = 1, seed: int = 0
+) -> Agreement:
     """Agreement of every pair, cross-fitted: folds keep copies of an item together, and judge by the other folds.
 
     Args:
         pairs: at least 20.
         method: cca, procrustes or contrastive.
         n_folds: of which each is judged by what the others have taught.
+        divisions: into folds, over which standing and margin are averaged: who is flagged depends on chance less.
         seed: of the folds and of contrastive.
 
     Raises:
         ValueError: if there are fewer groups of copies than folds, or a fold is one group.
     """
     groups = copies(pairs.first, pairs.second)
+    found = [_divided(pairs, method, groups, n_folds, sub_seed(seed, f"{number}")) for number in range(divisions)]
+    standing, margin = (np.mean([one[part] for one in found], axis=0) for part in range(2))
+    return Agreement(pairs.items, standing, margin)
+
+
+def _divided(pairs: Pairs, method: AlignmentMethod, groups: Items, n_folds: int, seed: int) -> tuple[Floats, Floats]:
+    """Standing and margin by one division into folds."""
     fold = folds(groups, n_folds, sub_seed(seed, "folds"))
     standing, margin = np.zeros(len(pairs)), np.zeros(len(pairs))
     for own, alignment in cross_fitted(method, pairs, fold, groups=groups, seed=sub_seed(seed, "alignment")):
@@ -57,7 +67,7 @@ def agreement(pairs: Pairs, method: AlignmentMethod = "cca", *, n_folds: int = 5
         first, second = alignment.first.transform(pairs.first[own]), alignment.second.transform(pairs.second[own])
         ways = one_way(first, second, groups[own]), one_way(second, first, groups[own])
         standing[own], margin[own] = ((ways[0][part] + ways[1][part]) / 2 for part in range(2))
-    return Agreement(pairs.items, standing, margin)
+    return standing, margin
 
 
 def one_way(queries: Floats, answers: Floats, groups: Items) -> tuple[Floats, Floats]:

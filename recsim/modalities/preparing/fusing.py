@@ -2,7 +2,7 @@
 
 - concatenated: the unit rows side by side, so that a cosine is the mean of those of the modalities.
 - weighted: the same with a weight for each modality, chosen so that nearest items are of the same category.
-- discriminant: directions that tell categories apart, of the weighted rows (linear discriminant analysis).
+- discriminant: directions of the concatenated rows that tell categories apart (linear discriminant analysis).
 - cca, procrustes, contrastive: the mean of the two modalities in the space of an `aligning.Alignment`.
 
 Weighted and discriminant learn from categories. What they earn on a label that they have seen says nothing: `fit` takes
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from recsim.encoding import unit_rows
 from recsim.modalities.preparing.aligning import Alignment, View, fit
 from recsim.modalities.preparing.neighbours import same_category
 from recsim.modalities.preparing.pairs import FEWEST, Floats, Items
-from recsim.modalities.preparing.settings import AlignmentMethod, FusionMethod
+from recsim.modalities.preparing.settings import FusionMethod
 
 STEPS = 10  # weights are tenths
 NEIGHBOURS = 5  # whose categories weights are chosen by
@@ -37,7 +37,7 @@ class Fusion:
     Attributes:
         weights: (M,) float64 >= 0 that sum to 1, what the cosine of each modality counts.
         alignment: into whose space the two modalities are brought first, or None.
-        discriminant: onto what the weighted rows are projected, or None.
+        discriminant: onto what these rows are projected, or None.
     """
 
     weights: Floats
@@ -81,14 +81,14 @@ def fit_fusion(
     equal = np.full(len(views), 1 / len(views))
     if method == "concatenated":
         return Fusion(equal)
-    if method in ("weighted", "discriminant"):
-        weights = chosen_weights(views, category, teaching, groups)
-        return Fusion(weights) if method == "weighted" else _discriminant(views, weights, category, teaching)
+    if method == "weighted":
+        return Fusion(chosen_weights(views, category, teaching, groups))
+    if method == "discriminant":
+        return _discriminant(views, equal, category, teaching)
     both = teaching & views[0].any(axis=1) & views[1].any(axis=1)
     if both.sum() < FEWEST:
         raise ValueError(f"{both.sum()} items have both modalities: at least {FEWEST} are needed to align them.")
-    aligned = cast(AlignmentMethod, method)
-    return Fusion(equal, fit(aligned, views[0][both], views[1][both], groups=groups[both], seed=seed))
+    return Fusion(equal, fit(method, views[0][both], views[1][both], groups=groups[both], seed=seed))
 
 
 def weighted_rows(views: Sequence[Floats], weights: Floats) -> Floats:
@@ -122,6 +122,7 @@ def chosen_weights(views: Sequence[Floats], category: Items, teaching: NDArray[n
 def _discriminant(views: Sequence[Floats], weights: Floats, category: Items, teaching: NDArray[np.bool_]) -> Fusion:
     """Linear discriminant analysis with a shrunk covariance (Fisher 1936; Ledoit & Wolf 2004).
 
+    Columns are standardised before the covariance is shrunk, so weights of the modalities would change nothing.
     Categories of one item teach nothing about what items of a category share, and are left out.
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis

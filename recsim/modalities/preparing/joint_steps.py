@@ -23,7 +23,8 @@ NEAREST = 5  # items by which a fusion is judged
 
 def find_inconsistent(catalog: Catalog, step: Inconsistent, seed: int) -> Catalog:
     """Items whose two modalities say different things, flagged; those come first that others would suit best."""
-    found = agreement(pairs_of(catalog, step.first, step.second), step.method, n_folds=step.folds, seed=seed)
+    pairs = pairs_of(catalog, step.first, step.second)
+    found = agreement(pairs, step.method, n_folds=step.folds, divisions=step.divisions, seed=seed)
     ids = item_ids(catalog)
     order = np.argsort(found.margin, kind="stable")
     findings = [

@@ -114,10 +114,12 @@ class Inconsistent(TwoModalities):
     Attributes:
         below: an item is flagged whose agreement (`disagreement.Agreement.standing`) is below this. At 0 its own
             partner suits it no better than a partner drawn at random.
+        divisions: into folds, over which the agreement is averaged.
     """
 
     kind: Literal["inconsistent"] = "inconsistent"
     below: float = 0.0
+    divisions: Annotated[int, Field(ge=1)] = 5
 
 
 class Align(TwoModalities):

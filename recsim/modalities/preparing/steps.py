@@ -135,7 +135,7 @@ def _encoded(
     made = [one for one in catalog.modalities.values() if one.encoding is not None and one.encoding.source == "text"]
     if not made:
         raise ValueError(
-            f"{len(rows)} texts of catalogue {catalog.name!r} are unclean, and none of its modalities says how it was "
+            f"unclean texts in catalogue {catalog.name!r}: {len(rows)}; and none of its modalities says how it was "
             "made from texts: import it again, or clean with encode: false, which leaves modalities as they are."
         )
     absent = [row for row in rows if not texts[row]]

@@ -1,10 +1,13 @@
 """Catalogues prepared step by step: what is found, what is done, and what stays as it was."""
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from recsim import Catalog, Modality
@@ -82,7 +85,7 @@ def test_clean_texts_are_encoded_again_and_told_of() -> None:
 def test_texts_cannot_be_cleaned_without_knowing_how_they_were_encoded() -> None:
     raw = with_texts(Catalog.synthetic(30), {3: "Caf&eacute;"})
     with pytest.raises(
-        ValueError, match=r"step 1 \(clean\): 1 texts of catalogue 'synthetic' are unclean.* clean with encode: false"
+        ValueError, match=r"step 1 \(clean\): unclean texts in catalogue 'synthetic': 1; .* clean with encode: false"
     ):
         prepared(raw, Clean())
     clean = prepared(raw, Clean(encode=False))
@@ -238,3 +241,10 @@ def test_a_step_that_cannot_be_done_is_named() -> None:
 def test_impossible_steps_are_refused(step: dict[str, object], match: str) -> None:
     with pytest.raises(ValidationError, match=match):
         Preparation.model_validate({"steps": [step]})
+
+
+def test_the_page_shows_the_same_steps_in_both_forms() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "preparing.md").read_text(encoding="utf-8")
+    (written,) = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
+    steps = (Clean(encode=False), Denoise(modality="text", components=32), Inconsistent(), Vote())
+    assert Preparation.model_validate(yaml.safe_load(written)) == Preparation(steps=steps, seed=0)
