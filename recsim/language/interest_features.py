@@ -14,8 +14,11 @@ from scipy.sparse import csr_matrix
 from scipy.special import log_softmax
 
 from recsim.catalog import Catalog
+from recsim.language.cache import RememberedModel
 from recsim.language.interest_histories import Histories
+from recsim.language.items import TITLE
 from recsim.language.model import LanguageModel
+from recsim.language.quoting import quoted
 
 Floats = NDArray[np.float64]
 Features = Callable[[Histories], Floats]
@@ -81,29 +84,25 @@ def model_scores(model: LanguageModel, catalog: Catalog, most: int = 10) -> Sour
 
     The probability of each category's name after the prompt, over that after content-free prompts (contextual
     calibration, Zhao et al. 2021, "Calibrate before use", equation 1 with the diagonal W of section 5), normalised over
-    the categories. Nothing is learned. Titles are text of the catalogue: one may say anything to the model, and what it
-    says counts for the users who clicked it.
+    the categories. Nothing is learned. Titles are other people's text: in quotation marks, one may say anything to the
+    model, and what it says counts for the users who clicked it.
 
     Args:
-        model: which is asked once a user.
+        model: which is asked once a history.
         catalog: the items.
         most: clicked items named, the newest.
     """
     names = [f" {name}" for name in catalog.categories]
-    titles = [one_line(title) for title in catalog.table["title"]]
-
-    known: dict[str, Floats] = {}  # a history is asked about once, however often its features are needed
+    titles = [quoted(title, TITLE) for title in catalog.table["title"]]
+    remembered = model if isinstance(model, RememberedModel) else RememberedModel(model)
 
     def answers(prompts: list[str]) -> Floats:
         """(n, C) log probabilities, normalised over the categories."""
-        new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in known]
-        if new:
-            known.update(zip(new, log_softmax(model.log_probs(new, names), axis=1), strict=True))
-        return np.array([known[prompt] for prompt in prompts])
+        return np.asarray(log_softmax(remembered.log_probs(prompts, names), axis=1))
 
     def features(histories: Histories) -> Floats:
         prompts = [prompt_of([titles[i] for i in histories.newest(row, most)]) for row in range(len(histories))]
-        free = np.exp(answers([prompt_of([text]) for text in CONTENT_FREE])).mean(axis=0)
+        free = np.exp(answers([prompt_of([quoted(text)]) for text in CONTENT_FREE])).mean(axis=0)
         calibrated: Floats = log_softmax(answers(prompts) - np.log(free), axis=1)
         return calibrated
 
@@ -112,13 +111,8 @@ def model_scores(model: LanguageModel, catalog: Catalog, most: int = 10) -> Sour
 
 def prompt_of(titles: list[str]) -> str:
     """The question that follows what a person clicked, newest first."""
-    clicked = "; ".join(titles) if titles else "nothing yet"
+    clicked = ", ".join(titles) if titles else "nothing yet"
     return f"This person clicked on: {clicked}.\nThis person is interested in the category:"
-
-
-def one_line(text: str, most: int = 60) -> str:
-    """A text on one line, without what ends an entry of a list, and cut off after `most` characters."""
-    return " ".join(text.replace(";", ",").split())[:most].rstrip()
 
 
 def _members(catalog: Catalog) -> Floats:
