@@ -155,6 +155,38 @@ def encoders() -> str:
     )
 
 
+def interests() -> str:
+    """How well hidden interests are told from histories: one row for each policy, length and predictor."""
+    found = _result("interests")
+    rows = [
+        (
+            one["policy"],
+            str(one["slates"]),
+            one["predictor"],
+            *(number(one["scores"][metric]["mean"], 3) for metric in ("ndcg", "recall")),
+            _scored(one["scores"]["personal correlation"]),
+            number(one["scores"]["log loss"]["mean"], 2),
+            _scored(one["fusion_more_by"] and one["fusion_more_by"]["personal correlation"]),
+        )
+        for one in found["rows"]
+    ]
+    header = ("slates by", "slates", "from", "NDCG", "recall@3", "personal correlation", "log loss", "fusion: more by")
+    seeds = f"seeds {found['seed']} to {found['seed'] + found['seeds'] - 1}"
+    about = f"{found['asked']:,} users in each of {found['seeds']} worlds ({seeds}) of {found['catalog']}, and"
+    about += f" {found['taught']:,} others who were told; {found['level']:.0%} bootstrap intervals over the users."
+    model = found["language_model"]
+    asked = f"The language model is {model['name']}." if model else "No language model was asked."
+    return f"{markdown(header, rows, left=3)}\n\n{about} {asked}"
+
+
+def _scored(found: dict[str, float] | None) -> str:
+    """A score with its interval, or nothing."""
+    if found is None:
+        return ""
+    mean, low, high = (number(found[name], 3) for name in ("mean", "low", "high"))
+    return f"{mean} [{low}, {high}]"
+
+
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size else "none"
 
@@ -557,6 +589,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ope": ope,
     "encoders": encoders,
     "findings": findings,
+    "interests": interests,
     "peers": peers,
     "presets": presets,
     "constants": constants,

@@ -52,6 +52,33 @@ def test_presets_stand_below_one_another(script: ModuleType, tmp_path: Path, mon
     ]
 
 
+def test_interests_have_a_row_for_each_predictor(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scores(mean: float) -> dict[str, dict[str, float]]:
+        names = ("ndcg", "recall", "correlation", "personal correlation", "log loss")
+        return {name: {"mean": mean, "low": mean - 0.1, "high": mean + 0.1} for name in names}
+
+    row = {
+        "policy": "uniform",
+        "slates": 5,
+        "predictor": "text",
+        "scores": scores(0.5),
+        "fusion_more_by": scores(-0.25),
+    }
+    rows = [row, row | {"predictor": "fusion", "fusion_more_by": None}]
+    about = {"asked": 30, "taught": 1000, "seeds": 2, "seed": 4, "level": 0.95, "catalog": "shop"}
+    write_json(tmp_path / "results" / "interests.json", {"rows": rows, "language_model": None, **about})
+    monkeypatch.setattr(script, "DOCS", tmp_path)
+    assert script.interests().splitlines()[2:] == [
+        "| uniform | 5 | text | 0.500 | 0.500 | 0.500 [0.400, 0.600] | 0.50 | −0.250 [−0.350, −0.150] |",
+        "| uniform | 5 | fusion | 0.500 | 0.500 | 0.500 [0.400, 0.600] | 0.50 |  |",
+        "",
+        "30 users in each of 2 worlds (seeds 4 to 5) of shop, and 1,000 others who were told; 95% bootstrap intervals "
+        "over the users. No language model was asked.",
+    ]
+
+
 def earned(policy: str, mean: float = 12.5, seconds: float | None = None, **more: object) -> dict[str, object]:
     return {
         "policy": policy,
