@@ -48,3 +48,15 @@ def mapping(text: str, option: str, example: str) -> dict[str, Any]:
     if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
         raise UserError(f"{option} {text!r} names no options; write a mapping such as {example}.")
     return given
+
+
+def whole_numbers(text: str, option: str) -> tuple[int, ...]:
+    """What an option of the command line says in whole numbers with commas.
+
+    Raises:
+        UserError: if a part is none.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise UserError(f"{option} is {text!r}; write whole numbers with commas, such as 1,3,5.") from error

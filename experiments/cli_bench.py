@@ -329,3 +329,48 @@ def bench_retrieval(
     with console_display(stderr()) as display, input_errors():
         found = retrieval(catalogs, RetrievalSize(seeds, folds, draws, level, share), display)
     tell(found, out, json, tables.print_retrieval)
+
+
+@bench_app.command(
+    "corruption",
+    epilog=examples(
+        "recsim bench corruption --out docs/results/corruption.json",
+        "recsim bench corruption --only typos,stale --severities 3 --methods average --json",
+    ),
+)
+def bench_corruption(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the JSON here, too.")] = None,
+    only: Annotated[str, typer.Option(help="Corruptions, with commas; default: all.")] = "",
+    severities: Annotated[str, typer.Option(help="Severities from 1 to 5, with commas.")] = "1,3,5",
+    methods: Annotated[str, typer.Option(help="Fusions, with commas.")] = "average,gated",
+    catalog: Annotated[str, typer.Option(metavar="NAME_OR_PATH", help="Catalogue.")] = "openclipart",
+    items: Annotated[int, typer.Option(min=2, help="How many of its items, evenly spaced.")] = 463,
+    preset: Annotated[str, typer.Option(help="Built-in users.")] = "marketplace",
+    seeds: Annotated[int, typer.Option(min=2, help="Worlds; intervals are over them.")] = 3,
+    launch: Annotated[int, typer.Option(min=2, help="Users of the log on which fusions are fitted.")] = 500,
+    users: Annotated[int, typer.Option("--n", min=1, help="Fresh users of every fusion.")] = 1000,
+) -> None:
+    """What fusions lose where agents see a corrupted view of the items, by corruption, severity and modality."""
+    from dataclasses import replace
+
+    from recsim.experiments.bench.corruption import CorruptionSize, corruption
+    from recsim.experiments.checking import whole_numbers
+    from recsim.experiments.progress import console_display
+    from recsim.experiments.tables import print_corruption
+
+    size = CorruptionSize(
+        severities=whole_numbers(severities, "--severities"),
+        methods=tuple(methods.split(",")),
+        catalog=catalog,
+        items=items,
+        preset=preset,
+        seeds=seeds,
+        n_launch=launch,
+        n_users=users,
+    )
+    if only:
+        size = replace(size, corruptions=tuple(only.split(",")))
+    with console_display(stderr()) as display:
+        found = corruption(size, display)
+    tell(found, out, json, print_corruption)

@@ -233,6 +233,25 @@ def print_repeated(found: dict[str, Any]) -> None:
     Console().print(table)
 
 
+def print_corruption(found: dict[str, Any]) -> None:
+    """A table for each fusion: what it earns in every view, and how much less than in the clean one."""
+    for method in found["methods"]:
+        rows = [row for row in found["rows"] if row["policy"] == method]
+        title = f"{method}: {found['seeds']} worlds, {found['n_users']:,} users each"
+        table = Table(title=f"{title}; {found['level']:.0%} intervals over worlds", **STYLE)
+        _columns(table, "corruption", "modalities", right=("return", "less the clean view"))
+        places = decimals(row["return"]["se"] for row in rows)
+        for row in rows:
+            cells = (
+                "" if one is None else f"{number(one['mean'], places)} {_interval(one['low'], one['high'], places)}"
+                for one in (row["return"], row["difference"])
+            )
+            table.add_row(
+                f"{row['corruption']} {row['severity']}" if row["corruption"] else "none", row["modality"], *cells
+            )
+        Console().print(table)
+
+
 def _claims(world: str, found: dict[str, Any]) -> Table:
     table = Table(title=f"{world}: claims, with {found['level']:.0%} intervals over worlds", **STYLE)
     _columns(table, "claim", right=("measured", "asked", "met"))

@@ -22,6 +22,7 @@ from recsim.experiments.bench.measures import SECONDS, amount, measured, promise
 from recsim.experiments.learning.claims import chosen, verdict
 from recsim.files import read_json, write_text
 from recsim.metrics import mean_interval
+from recsim.modalities.corruption import CORRUPTIONS
 from recsim.ope import ESTIMATORS
 from recsim.ope.evaluation.action_estimators import ACTION_ESTIMATORS
 from recsim.ope.evaluation.case import NEEDS
@@ -304,6 +305,60 @@ def modalities() -> str:
 def actions() -> str:
     """What policies earn whose actions or whose starts differ."""
     return _repeated("actions")
+
+
+def corruptions() -> str:
+    """Every corruption, and what its severities mean."""
+    rows = [
+        (f"`{one.name}`", one.stage, one.means(3), ", ".join(_parameters(one.what, one.parameters)))
+        for one in CORRUPTIONS.values()
+    ]
+    return markdown(("corruption", "stage", "at severity 3", "severities 1 to 5"), rows, left=4)
+
+
+def corruption() -> str:
+    """What fusions earn in the clean view, and how much less in corrupted ones."""
+    found = _result("corruption")
+    kept: dict[tuple[str, str, str], dict[int, dict[str, Any]]] = {}
+    for one in found["rows"]:
+        kept.setdefault((one["corruption"], one["modality"], one["policy"]), {})[one["severity"]] = one
+    rows = [
+        (
+            f"`{name}`",
+            modality,
+            policy,
+            *(_interval(by_severity[severity]["difference"], "mean") for severity in found["severities"]),
+        )
+        for (name, modality, policy), by_severity in kept.items()
+        if name
+    ]
+    header = ("corruption", "modalities", "fusion", *(f"severity {severity}" for severity in found["severities"]))
+    return markdown(header, rows, left=3) + _over_corrupted_worlds(found)
+
+
+def clean_view() -> str:
+    """What fusions earn in the clean view, by modality."""
+    found = _result("corruption")
+    rows = [
+        (one["modality"], one["policy"], _interval(one["return"], "mean"))
+        for one in found["rows"]
+        if not one["corruption"]
+    ]
+    return markdown(("modalities", "fusion", "return of a session"), rows, left=2) + _over_corrupted_worlds(found)
+
+
+def _over_corrupted_worlds(found: dict[str, Any]) -> str:
+    what = (
+        f"{found['items']:,} items of {found['catalog']}, {found['preset']}, logs of {found['n_launch']:,} users, "
+        f"{found['n_users']:,} users served; seeds"
+    )
+    return _over(what, range(found["seeds"]), found["level"])
+
+
+def _parameters(what: str, parameters: Sequence[float]) -> list[str]:
+    """The parameters as the sentence writes them."""
+    form = what[what.index("{") : what.index("}") + 1]
+    return [form.format(parameter) for parameter in parameters]
 
 
 def coverage_worlds() -> str:
@@ -604,6 +659,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "estimators_sessions": estimators_sessions,
     "needs": needs,
     "functions": functions,
+    "corruptions": corruptions,
+    "corruption": corruption,
+    "clean_view": clean_view,
     "coverage_worlds": coverage_worlds,
     "coverage_asymptotic": coverage_asymptotic,
     "coverage_heavy": coverage_heavy,

@@ -14,6 +14,7 @@ from recsim.experiments.cli import app
 from recsim.experiments.config import RunConfig
 from recsim.experiments.config_file import config_text, read_config
 from recsim.experiments.errors import UserError
+from recsim.experiments.policy_settings import PPOPolicy
 from recsim.experiments.run_folder import RunFolder
 from recsim.experiments.runner import run
 from recsim.experiments.world import World
@@ -81,6 +82,17 @@ def test_users_stand_on_the_true_items_and_agents_on_the_view(runs: list[Path]) 
     assert (viewed.heard.users, viewed.heard.rate) == (viewed.users, 0.2)
     assert viewed.simulator("anybody").users is viewed.users
     assert viewed.simulator("anybody", training=True).users is viewed.heard
+
+
+@pytest.mark.slow
+def test_agents_are_trained_among_misreporting_users_and_judged_among_true_ones(runs: list[Path]) -> None:
+    from recsim.experiments.learner import environment
+
+    viewed = worlds(runs)[1]
+    training_env = environment(PPOPolicy(kind="ppo", timesteps=64), viewed)
+    assert training_env.simulator.users is viewed.heard
+    assert training_env.simulator.catalog is viewed.catalog
+    assert viewed.simulator("learning curve of ppo").users is viewed.users
 
 
 @pytest.mark.slow

@@ -167,6 +167,37 @@ def test_a_study_stands_beside_the_planning_oracle_of_its_worlds(
     ]
 
 
+def test_differences_of_corrupted_views_stand_by_severity(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def row(corruption: str, severity: int, mean: float, difference: float | None = None) -> dict[str, object]:
+        middle = {"corruption": corruption, "severity": severity, "modality": "all", "policy": "average"}
+        less = None if difference is None else {"mean": difference, "low": difference - 1, "high": difference + 1}
+        return {**middle, "return": {"mean": mean, "low": mean - 2, "high": mean + 2}, "difference": less}
+
+    rows = [row("", 0, 20.0), row("typos", 1, 19.5, -0.5), row("typos", 5, 17.0, -3.0)]
+    sizes = {"items": 463, "catalog": "openclipart", "preset": "feed", "n_launch": 300, "n_users": 1000}
+    found = {**sizes, "rows": rows, "severities": [1, 5], "seeds": 3, "level": 0.95}
+    write_json(tmp_path / "results" / "corruption.json", found)
+    monkeypatch.setattr(script, "DOCS", tmp_path)
+    caption = (
+        "463 items of openclipart, feed, logs of 300 users, 1,000 users served; seeds 0 to 2; intervals are 95%, over "
+        "the 3 worlds."
+    )
+    assert script.corruption().splitlines() == [
+        "| corruption | modalities | fusion | severity 1 | severity 5 |",
+        "| :--- | :--- | :--- | ---: | ---: |",
+        "| `typos` | all | average | −0.50 [−1.50, 0.50] | −3.00 [−4.00, −2.00] |",
+        "",
+        caption,
+    ]
+    assert script.clean_view().splitlines()[2:] == ["| all | average | 20.00 [18.00, 22.00] |", "", caption]
+    assert (
+        "| `typos` | collection | 10% of the letters of title and text are mistyped | 2%, 5%, 10%, 20%, 35% |"
+        in script.corruptions().splitlines()
+    )
+
+
 def interval(world: str, estimator: str, name: str, coverage: float, kept: bool | None) -> dict[str, object]:
     here = {"world": world, "estimator": estimator, "interval": name}
     return {**here, "coverage": coverage, "se": 0.005, "width": coverage / 4, "kept": kept}
