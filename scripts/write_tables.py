@@ -188,6 +188,11 @@ def _scored(found: dict[str, float] | None) -> str:
     return f"{mean} [{low}, {high}]"
 
 
+def imports() -> str:
+    """How long imports take, and how much memory."""
+    return _promises(_result("import"), "pandas") + "; once each."
+
+
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size else "none"
 
@@ -645,6 +650,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "encoders": encoders,
     "findings": findings,
     "interests": interests,
+    "imports": imports,
     "peers": peers,
     "presets": presets,
     "constants": constants,
