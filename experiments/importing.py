@@ -54,10 +54,8 @@ def print_imported(found: Imported) -> None:
     if found.counts:
         console.print(_report(found))
     left = sum(found.counts.get(what, 0) for what in LEFT_OUT)
-    console.print(
-        f"{found.n_rows:,} rows of the source: {found.n_items:,} items and {left:,} left out. "
-        "All findings: findings.parquet in the catalogue."
-    )
+    where = " All findings: findings.parquet in the catalogue." if found.counts else " Nothing odd was found."
+    console.print(f"{found.n_rows:,} rows of the source: {found.n_items:,} items and {left:,} left out.{where}")
     console.print(f"Catalogue: {found.path}", soft_wrap=True, markup=False)
 
 
