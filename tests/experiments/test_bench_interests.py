@@ -31,6 +31,7 @@ def found(size: InterestSize) -> dict[str, Any]:
     return interests(size, None, Silent())
 
 
+@pytest.mark.slow
 def test_every_predictor_has_a_row_for_every_policy_and_length(found: dict[str, Any]) -> None:
     names = [(row["policy"], row["slates"], row["predictor"]) for row in found["rows"]]
     assert names == [(policy, slates, name) for policy in POLICIES for slates in (2, 6) for name in WITHOUT]
@@ -38,6 +39,7 @@ def test_every_predictor_has_a_row_for_every_policy_and_length(found: dict[str, 
     assert found["without_a_language_model"] is True
 
 
+@pytest.mark.slow
 def test_differences_are_between_the_scores_of_the_same_users(found: dict[str, Any]) -> None:
     rows = {(row["policy"], row["slates"], row["predictor"]): row for row in found["rows"]}
     for (policy, slates, name), row in rows.items():
@@ -52,6 +54,7 @@ def test_differences_are_between_the_scores_of_the_same_users(found: dict[str, A
     assert rows["uniform", 6, NOTHING]["scores"]["personal correlation"]["mean"] == 0.0
 
 
+@pytest.mark.slow
 def test_longer_histories_tell_more(found: dict[str, Any]) -> None:
     told = {
         (row["slates"], row["predictor"]): row["scores"]["personal correlation"]["mean"]
@@ -75,6 +78,7 @@ def test_a_language_model_has_rows_and_the_same_seeds_the_same_numbers(size: Int
     assert [row["scores"] for row in first["rows"][:5]] == [row["scores"] for row in without[:5]]
 
 
+@pytest.mark.slow
 def test_the_command_writes_json_and_prints_tables(size: InterestSize, tmp_path: Path) -> None:
     brief = [
         "--taught",
