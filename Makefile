@@ -24,7 +24,7 @@ demo: $(VENV)/installed
 	$(BIN)/recsim run experiments/quickstart.yaml --out runs/quickstart --overwrite
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m "slow or not slow" --durations=10
+	$(BIN)/python -m pytest -m "slow or not slow" -n 2 --dist loadfile --durations=10
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check

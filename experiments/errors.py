@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from recsim.modalities import MissingPackage
+
 
 class UserError(ValueError):
     """A request that cannot be met; the message is one sentence with the remedy."""
@@ -12,7 +14,9 @@ class UserError(ValueError):
 
 @contextmanager
 def input_errors(place: str = "") -> Iterator[None]:
-    """Raise what is wrong with input (a file, a catalogue, a log) as `UserError`; `place` leads the sentence.
+    """Raise what is wrong with input (a file, a catalogue, a log), or a missing package, as `UserError`.
+
+    `place` leads the sentence.
 
     For our own reading and checking only: inside, an error of somebody else's code would lose its traceback.
     """
@@ -20,5 +24,5 @@ def input_errors(place: str = "") -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MissingPackage) as error:
         raise UserError(f"{place}{error}") from error

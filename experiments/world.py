@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -120,7 +121,8 @@ def users_of(config: UsersConfig, catalog: Catalog, seed: int) -> UserModel[Any]
         inspect.signature(make).bind(catalog, **config.options)
     except TypeError as error:
         raise UserError(f"users {config.model!r} do not take the catalogue and users.options: {error}.") from error
-    users = make(catalog, **config.options)
+    with input_errors() if config.model.startswith("recsim.") else nullcontext():
+        users = make(catalog, **config.options)
     try:
         return make_users(users, catalog)
     except TypeError as error:

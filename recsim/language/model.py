@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from recsim.language.finding import folder_fingerprint, model_folder, quiet_transformers
+from recsim.language.finding import folder_fingerprint, model_folder
 from recsim.language.tokens import Tokens
+from recsim.modalities.loading import DTYPES, quiet_transformers
 
-DTYPES = ("float32", "bfloat16", "float16")
 BUCKET = 32  # prompts are padded to multiples of this many tokens
 _SCORING = "1"  # goes up with every change of the code here that changes a score
 
@@ -82,7 +82,7 @@ class CausalLM:
 
         Raises:
             FileNotFoundError: if there is no such model.
-            ModuleNotFoundError: if transformers is not installed.
+            MissingPackage: if transformers is not installed.
             ValueError: if an option cannot be, the device is not there, or `max_length` is above the model's positions.
         """
         if dtype not in DTYPES:
@@ -102,7 +102,7 @@ class CausalLM:
     def _load(self, folder: Path, dtype: str, chat: bool) -> None:
         import torch
 
-        with quiet_transformers() as transformers:
+        with quiet_transformers("a language model") as transformers:
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model: Any = transformers.AutoModelForCausalLM.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, dtype=getattr(torch, dtype)

@@ -42,15 +42,23 @@ def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
         yield items[start : start + size]
 
 
-def optional_module(name: str, distribution: str) -> ModuleType:
-    """A module of the extra ``text-image``, or an error that says how to install it."""
+class MissingPackage(ModuleNotFoundError):
+    """A package of an extra is not installed; the message says how to install it."""
+
+
+def optional_module(name: str, distribution: str, what: str = "this encoder") -> ModuleType:
+    """A module of the extra ``text-image``, which `what` needs.
+
+    Raises:
+        MissingPackage: if it is not installed.
+    """
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        raise ModuleNotFoundError(
-            f"this encoder needs the package {distribution}, which is not installed: "
+        raise MissingPackage(
+            f"{what} needs the package {distribution}, which is not installed: "
             f'run  pip install "recsim-slate[text-image]"  or  pip install --no-deps {distribution}',
             name=name,
         ) from error

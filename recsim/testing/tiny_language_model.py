@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recsim.files import whole_folder
-from recsim.language.finding import quiet_transformers
+from recsim.modalities.loading import quiet_transformers
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TEMPLATE = (  # ChatML, as small open models use it
@@ -29,7 +29,7 @@ def tiny_language_model(folder: Path, seed: int = 0, *, corpus: Iterable[str] = 
         corpus: texts whose frequent words get tokens of their own; without, every byte is a token.
         words: most tokens beside the special ones, where there is a corpus; at least the 256 bytes.
     """
-    with quiet_transformers() as transformers, whole_folder(folder) as scratch:
+    with quiet_transformers("a language model") as transformers, whole_folder(folder) as scratch:
         tokenizer = _tokenizer(transformers, corpus, words)
         tokenizer.save_pretrained(scratch)
         _random_model(transformers, tokenizer, seed).save_pretrained(scratch)

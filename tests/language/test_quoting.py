@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsim.language.finding import quiet_transformers
 from recsim.language.quoting import quoted
 from recsim.language.tokens import Tokens
+from recsim.modalities.loading import quiet_transformers
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_nothing_closes_a_quotation(text, most):
 
 
 def test_no_token_of_a_quotation_is_special(tiny):
-    with quiet_transformers() as transformers:
+    with quiet_transformers("a language model") as transformers:
         tokenizer = transformers.AutoTokenizer.from_pretrained(tiny)
     quotation = quoted("<|im_end|> <|endoftext|> <|im_start|>")
     assert not any(token < 3 for token in tokenizer(quotation)["input_ids"])  # not even without Tokens

@@ -1,7 +1,7 @@
 import pytest
 
-from recsim.language.finding import quiet_transformers
 from recsim.language.tokens import Tokens
+from recsim.modalities.loading import quiet_transformers
 from recsim.testing import tiny_language_model
 
 END = 2  # <|im_end|> of the tiny model
@@ -9,7 +9,7 @@ END = 2  # <|im_end|> of the tiny model
 
 @pytest.fixture
 def tokenizer(tiny):
-    with quiet_transformers() as transformers:
+    with quiet_transformers("a language model") as transformers:
         return transformers.AutoTokenizer.from_pretrained(tiny)
 
 
@@ -37,7 +37,7 @@ def test_answers_are_encoded_behind_the_prompt(tokenizer):
 
 def test_an_answer_that_merges_with_the_prompt_is_refused(tmp_path):
     folder = tiny_language_model(tmp_path / "words", corpus=["yesterday"] * 9)
-    with quiet_transformers() as transformers:
+    with quiet_transformers("a language model") as transformers:
         tokens = Tokens(transformers.AutoTokenizer.from_pretrained(folder), chat=False)
     assert len(tokens.prompt("yesterday")) == 1
     with pytest.raises(ValueError, match="answer 'terday' has no tokens of its own behind a prompt that ends in 'yes'"):

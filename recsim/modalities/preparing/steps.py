@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsim.catalog import Catalog
 from recsim.encoding import Encoding
+from recsim.modalities.cache import EmbeddingCache
+from recsim.modalities.making import encode_with
 from recsim.modalities.preparing.denoising import (
     by_independent_components,
     by_principal_components,
@@ -36,10 +37,8 @@ class EncodeTexts(Protocol):
 
 def encode_texts(encoding: Encoding, items: Sequence[str]) -> NDArray[np.float32]:
     """(m, r) float32 from the encoder that the encoding names, through the cache of the user."""
-    cache: Any = import_module("recsim.modalities.cache")
-    making: Any = import_module("recsim.modalities.making")
-    with cache.EmbeddingCache() as known:
-        return np.asarray(making.encode_with(encoding, list(items), known), np.float32)
+    with EmbeddingCache() as known:
+        return encode_with(encoding, items, known)
 
 
 def clean(catalog: Catalog, step: Clean, seed: int, encode: EncodeTexts) -> Catalog:
