@@ -41,8 +41,13 @@ def run_import(
     """The import, with what is wrong with its input as `UserError`."""
     for sentence in _replaced(options, images is not None):
         display.note(sentence)
-    with input_errors():
-        return import_catalog(source, out, images, options, overwrite=overwrite, display=display)
+    try:
+        with input_errors():
+            return import_catalog(source, out, images, options, overwrite=overwrite, display=display)
+    except ModuleNotFoundError as error:
+        if "pip install" not in str(error):  # no sentence of ours
+            raise
+        raise UserError(str(error)) from error
 
 
 def print_imported(found: Imported) -> None:

@@ -35,7 +35,7 @@ def test_a_bare_table(tmp_path: Path) -> None:
     told = {one.found: one.done for one in found.told}
     assert told["there is no column for item_id"] == "the number of the row is the id of an item"
     assert told["there is no column for price"].startswith("every price is 1, as nothing is known of prices")
-    assert told["no item has an image"] == "the catalogue is written without it"
+    assert told["no folder of images is given, as --images"] == "the catalogue is written without it"
 
 
 def test_a_price_for_all(tmp_path: Path) -> None:

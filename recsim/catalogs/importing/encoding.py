@@ -27,13 +27,17 @@ PLAIN = ("hashing", "histogram")  # what "auto" means where packages are missing
 
 
 def found_encoders(options: ImportOptions, with_images: bool, findings: Findings) -> Encoders:
-    """The encoders that are asked for, before the work begins; one that stands in for another is told.
+    """The encoders that are asked for, before the work begins; one that stands in for another, or lacks, is told.
 
     Raises:
         ValueError: if there is no such encoder; also what `recsim.modalities.names` raises.
     """
     found: Encoders = {"text": text_encoder(options.text_encoder, device=options.device)}
-    if with_images and options.image_encoder != NO_IMAGES:
+    if not with_images:
+        findings.add("modality left out", "no folder of images is given, as --images")
+    elif options.image_encoder == NO_IMAGES:
+        findings.add("modality left out", "--image-encoder is none")
+    else:
         found["image"] = image_encoder(options.image_encoder, device=options.device)
     for source, asked in (("text", options.text_encoder), ("image", options.image_encoder)):
         if asked == "auto" and source in found and found[source].name in PLAIN:
@@ -61,10 +65,9 @@ def made_modalities(
     """
     making = _Making(encoders, dim, findings, cache, stage)
     cut = [text[:LONGEST] for text in texts]
-    found = [
-        making.made("text", cut, np.array([bool(text) for text in texts])),
-        making.made("image", pictures, np.array([path is not None for path in pictures])),
-    ]
+    found = [making.made("text", cut, np.array([bool(text) for text in texts]))]
+    if "image" in encoders:
+        found.append(making.made("image", pictures, np.array([path is not None for path in pictures])))
     modalities = {modality.name: modality for modality in found if modality is not None}
     if not modalities:
         reasons = "; ".join(one.found for one in findings.of_all() if one.what == "modality left out")
@@ -82,7 +85,7 @@ class _Making:
 
     def made(self, source: Source, items: Sequence[Any], present: npt.NDArray[np.bool_]) -> Modality | None:
         """The modality named like its source, or None, which is told."""
-        reason = _reason_against(source, items, present, source in self._encoders)
+        reason = _reason_against(source, items, present)
         if reason:
             self._findings.add("modality left out", reason)
             return None
@@ -105,12 +108,10 @@ class _Making:
         return modality
 
 
-def _reason_against(source: Source, items: Sequence[Any], present: npt.NDArray[np.bool_], encoded: bool) -> str:
-    """Why a modality cannot or is not to be made, or nothing."""
+def _reason_against(source: Source, items: Sequence[Any], present: npt.NDArray[np.bool_]) -> str:
+    """Why a modality cannot be made, or nothing."""
     if not present.any():
         return f"no item has {'a text' if source == 'text' else 'an image'}"
-    if not encoded:
-        return "--image-encoder is none"
     if len({items[row] for row in np.flatnonzero(present).tolist()}) < 2:
         return f"all items have the same {source}"
     return ""
