@@ -296,7 +296,7 @@ def bench_interests(
     "retrieval",
     epilog=examples(
         "recsim bench retrieval --out docs/results/retrieval.json",
-        "recsim bench retrieval --emoji shared/data/fluent-emoji-color --seeds 2 --json",
+        "recsim bench retrieval --emoji path/to/fluent-emoji-color --seeds 2 --json",
     ),
 )
 def bench_retrieval(
