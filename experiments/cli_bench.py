@@ -374,3 +374,29 @@ def bench_corruption(
     with console_display(stderr()) as display:
         found = corruption(size, display)
     tell(found, out, json, print_corruption)
+
+
+@bench_app.command(
+    "compression",
+    epilog=examples(
+        "recsim bench compression --out docs/results/compression.json",
+        "recsim bench compression --only text --n 200 --json",
+    ),
+)
+def bench_compression(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the JSON here, too.")] = None,
+    only: Annotated[str, typer.Option(help="Rows to measure.")] = "text,image",
+    catalog: Annotated[str, typer.Option(metavar="NAME_OR_PATH", help="Catalogue.")] = "openclipart",
+    texts: Annotated[int, typer.Option("--n", min=1, help="Texts, at most; drawn without replacement.")] = 1852,
+    images: Annotated[int, typer.Option(min=1, help="Images, at most; drawn without replacement.")] = 400,
+    repeats: Annotated[int, typer.Option(min=1, help="Parts of the items that are timed; the median counts.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Which items are drawn.")] = 0,
+) -> None:
+    """What exporting encoders and storing their weights in 8 bits costs and saves: time, disk, neighbours."""
+    from recsim.experiments.bench.compression import bench, print_compression
+    from recsim.experiments.progress import console_display
+
+    with console_display(stderr()) as display:
+        found = bench(only.split(","), catalog, {"text": texts, "image": images}, repeats, seed, display)
+    tell(found, out, json, print_compression)

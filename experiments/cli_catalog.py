@@ -267,6 +267,30 @@ def catalog_prepare(
     typer.echo(f"Prepared catalogue: {out}")
 
 
+@catalog_app.command(
+    "export-encoder",
+    epilog=examples(
+        "recsim catalog export-encoder minilm --out my_encoder",
+        "recsim catalog export-encoder efficientnet-lite0 --out my_encoder --int8",
+    ),
+)
+def catalog_export_encoder(
+    name: Annotated[
+        str, typer.Argument(metavar="ENCODER", help="minilm, efficientnet-lite0 or the folder of a text model.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write.")],
+    int8: Annotated[bool, typer.Option("--int8", help="Store weights in 8 bits: a quarter of the size.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an exported encoder that is there.")] = False,
+) -> None:
+    """Write an encoder as an ONNX file, which is used by the name of its folder and needs no torch."""
+    from recsim.modalities.compression import export_encoder
+
+    with input_errors():
+        folder = export_encoder(name, out, int8=int8, overwrite=overwrite)
+    size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+    typer.echo(f"Encoder: {out} ({size:.1f} MB)")
+
+
 def _check_free(out: Path, overwrite: bool) -> None:
     if out.exists() and not overwrite:
         raise UserError(f"{out} exists already: choose another folder, or pass --overwrite.")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from recsim.catalogs.importing.kinds import KINDS
+from recsim.experiments.bench.compression import compression_cells
 from recsim.experiments.bench.measures import SECONDS, amount, measured, promised
 from recsim.experiments.learning.claims import chosen, verdict
 from recsim.files import read_json, write_text
@@ -191,6 +192,21 @@ def _scored(found: dict[str, float] | None) -> str:
 def imports() -> str:
     """How long imports take, and how much memory."""
     return _promises(_result("import"), "pandas") + "; once each."
+
+
+def compression() -> str:
+    """What exporting encoders costs and saves."""
+    found = _result("compression")
+    rows = [
+        (*compression_cells(one), f"{one['items']:,}", "yes" if one["kept"] else "**no**") for one in found["measures"]
+    ]
+    header = ("encoder", "form", "CPU-seconds for 1,000", "MB", "neighbours kept", "items", "as asked")
+    asked = (
+        f"\n\nMedians of {found['repeats']} parts of the items of {found['catalog']}, on one thread. Neighbours kept: "
+        f"mean share of an item's {found['neighbours']} nearest (cosine) that are among its nearest in this form, too; "
+        f"{percent(found['asked'], 0)} is asked."
+    )
+    return markdown(header, rows, left=2) + asked
 
 
 def _megabytes(size: int) -> str:
@@ -648,6 +664,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "env": env,
     "ope": ope,
     "encoders": encoders,
+    "compression": compression,
     "findings": findings,
     "interests": interests,
     "imports": imports,

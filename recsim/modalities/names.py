@@ -11,6 +11,7 @@ from typing import Any
 
 from recsim.encoding import Source
 from recsim.modalities import Encoder
+from recsim.modalities.exported import exported_encoder
 from recsim.modalities.hub import HUB_NAME, hub_folder
 from recsim.modalities.loading import DTYPES
 
@@ -85,7 +86,7 @@ def _encoder(source: Source, name: str, options: dict[str, Any]) -> Any:
     if name in MODELS[source]:
         return _found(MODELS[source][name])(**options)
     if name and Path(name).is_dir():
-        return _found(FOLDERS[source])(Path(name).resolve(), **options)
+        return _in_folder(source, Path(name).resolve(), options)
     if HUB_NAME.fullmatch(name):
         return _found(FOLDERS[source])(hub_folder(name), name=name, **options)
     if ":" in name:
@@ -97,6 +98,21 @@ def _encoder(source: Source, name: str, options: dict[str, Any]) -> Any:
         f"there is no {source} encoder {name!r}: known are {known}; name a model of your own by its folder, one on "
         "the Hugging Face hub as 'org/name', or your own code as 'package.module:name'."
     )
+
+
+def _in_folder(source: Source, folder: Path, options: dict[str, Any]) -> Any:
+    """An encoder that was exported to a folder, or the model of transformers that lies in it."""
+    exported = exported_encoder(folder, batch_size=options["batch_size"])
+    if exported is None:
+        return _found(FOLDERS[source])(folder, **options)
+    if exported.kind != source:
+        raise ValueError(f"the encoder exported to {folder} is one of {exported.kind}s, not of {source}s.")
+    if options["device"] != "cpu" or options["dtype"] != "float32":
+        raise ValueError(
+            f"the encoder exported to {folder} runs on the CPU in float32: leave device and dtype as they are, or name "
+            "the model that it was made from."
+        )
+    return exported
 
 
 def automatic(source: Source) -> str:
