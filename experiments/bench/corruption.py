@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from recsim import logs
 from recsim.agents.fusion import METHODS, fit_fusion
+from recsim.agents.fusion.static import StaticFusion
 from recsim.catalog import Catalog, load_catalog
 from recsim.experiments.errors import UserError, input_errors
 from recsim.experiments.progress import Display
@@ -19,7 +20,8 @@ from recsim.experiments.threads import one_torch_thread
 from recsim.experiments.view import CorruptionConfig, ViewConfig, heard_users, seen_catalog
 from recsim.metrics import mean_interval, paired_interval
 from recsim.modalities.corruption import CORRUPTIONS, SEVERITIES, corruption_of
-from recsim.policy import Ranking, only_there, popularity
+from recsim.observation import Layout
+from recsim.policy import Ranking, Scorer, only_there, popularity
 from recsim.rollout import rollout
 from recsim.simulator import Simulator
 from recsim.streams import sub_seed
@@ -28,7 +30,8 @@ from recsim.users import BUILT_IN, UserModel, make_users
 ALL = "all"  # modalities together
 LEVEL = 0.95
 EPOCHS = 3  # of fusions that are networks; on logs of some hundred users, more earn no more
-QUICK = "average"  # the fusion that is fitted on each modality alone, too, however the items are corrupted
+SIMILARITY = "similarity"  # to what was clicked, summed over modalities and nothing else
+QUICK = ("average", SIMILARITY)  # these are measured on each modality alone, too, however the items are corrupted
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,11 @@ class CorruptionSize:
     Attributes:
         corruptions: keys of `CORRUPTIONS`.
         severities: of each.
-        methods: fusions, keys of `recsim.agents.fusion.METHODS`.
+        methods: fusions, keys of `recsim.agents.fusion.METHODS`, or `SIMILARITY`, which learns nothing.
         catalog: a bundled catalogue or a folder.
         items: how many of its items there are, evenly spaced.
-        preset: the built-in users.
+        preset: the built-in users; by default those who never tire: where users do, more of the same is worth little,
+            and noise in embeddings varies slates.
         seeds: worlds, from seed 0; users, logs and fits are drawn anew in each, the damage to the items is the same.
         n_launch: users of the log of softened popularity on which fusions are fitted.
         n_users: fresh users whom each fusion serves.
@@ -51,10 +55,10 @@ class CorruptionSize:
 
     corruptions: tuple[str, ...] = tuple(CORRUPTIONS)
     severities: tuple[int, ...] = (1, 3, 5)
-    methods: tuple[str, ...] = (QUICK, "gated")
+    methods: tuple[str, ...] = (*QUICK, "gated")
     catalog: str = "openclipart"
     items: int = 463
-    preset: str = "marketplace"
+    preset: str = "stationary"
     seeds: int = 3
     n_launch: int = 500
     n_users: int = 1000
@@ -74,9 +78,9 @@ class CorruptionSize:
             if severity not in SEVERITIES:
                 raise UserError(f"there is no severity {severity}; severities are 1, 2, 3, 4 and 5.")
         for name in self.methods:
-            if name not in METHODS or METHODS[name].reads_recent:
-                quick = (known for known, method in METHODS.items() if not method.reads_recent)
-                raise UserError(f"there is no fusion {name!r} to measure; choose from {', '.join(quick)}.")
+            known = [SIMILARITY, *(method for method, found in METHODS.items() if not found.reads_recent)]
+            if name not in known:
+                raise UserError(f"there is no fusion {name!r} to measure; choose from {', '.join(known)}.")
         if self.preset not in BUILT_IN:
             raise UserError(f"there is no preset {self.preset!r}; the presets are {', '.join(BUILT_IN)}.")
 
@@ -162,7 +166,7 @@ def _cases(views: dict[tuple[str, int], Catalog], size: CorruptionSize) -> Itera
         yield Case(name, severity, ALL), size.methods
         concerns = CORRUPTIONS[name].concerns if name else "embeddings"
         alone = [modality for modality in view.modalities if concerns in (modality, "embeddings")]
-        methods = size.methods if not name else tuple(method for method in size.methods if method == QUICK)
+        methods = size.methods if not name else tuple(method for method in size.methods if method in QUICK)
         for modality in alone if methods and len(view.modalities) > 1 else ():
             yield Case(name, severity, modality), methods
 
@@ -180,11 +184,19 @@ def _returns(
     log = logs.collect(launch, collector, size.n_launch)
     found = {}
     for method in methods:
-        options: dict[str, Any] = {"epochs": EPOCHS} if METHODS[method].kind == "NetworkFusion" else {}
-        fusion = fit_fusion(method, log, view, simulator.layout, seed=sub_seed(seed, method), **options)
+        fusion = _fitted(method, log, view, simulator.layout, sub_seed(seed, method))
         ranking = only_there(Ranking(method, fusion, size.slate_size), simulator.born, simulator.layout)
         found[method] = float(rollout(simulator, ranking, size.n_users).reward.mean())
     return found
+
+
+def _fitted(method: str, log: logs.Log, view: Catalog, layout: Layout, seed: int) -> Scorer:
+    if method == SIMILARITY:
+        fusion = StaticFusion.fit(log, view, layout)
+        content = np.arange(len(fusion.weights)) < len(view.modalities)
+        return replace(fusion, weights=content.astype(np.float64))
+    options: dict[str, Any] = {"epochs": EPOCHS} if METHODS[method].kind == "NetworkFusion" else {}
+    return fit_fusion(method, log, view, layout, seed=seed, **options)
 
 
 def _simulator(view: Catalog, users: UserModel[Any], size: CorruptionSize, seed: int) -> Simulator:

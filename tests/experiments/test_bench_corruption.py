@@ -1,5 +1,6 @@
 """`recsim bench corruption`: what is measured in which view, and differences paired by world."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,10 @@ def test_a_part_of_a_catalogue_is_evenly_spaced(catalog: Catalog) -> None:
     [
         ({"corruptions": ("rain",)}, "there is no corruption 'rain'; the corruptions are missing_text"),
         ({"severities": (0,)}, "there is no severity 0; severities are 1, 2, 3, 4 and 5"),
-        ({"methods": ("transformer",)}, "there is no fusion 'transformer' to measure; choose from average, vote"),
+        (
+            {"methods": ("transformer",)},
+            "there is no fusion 'transformer' to measure; choose from similarity, average, vote",
+        ),
         ({"preset": "saints"}, "there is no preset 'saints'; the presets are marketplace"),
         ({"corruptions": ("typos",)}, "modality 'text' of catalogue 'synthetic' does not say how it was made"),
     ],
@@ -80,3 +84,12 @@ def test_the_command_writes_and_prints_what_was_measured(folder: Path, tmp_path:
     wrong = CliRunner().invoke(app, ["bench", "corruption", "--severities", "1,high"])
     assert wrong.exit_code == 2
     assert "--severities is '1,high'; write whole numbers with commas, such as 1,3,5." in wrong.output
+
+
+@pytest.mark.slow
+def test_similarity_loses_where_nobody_tires_and_embeddings_are_another_item_s(folder: Path) -> None:
+    size = CorruptionSize(corruptions=("duplicated",), severities=(5,), catalog=str(folder), items=40, **SMALL)  # type: ignore[arg-type]
+    found = corruption(replace(size, methods=("similarity",), n_users=150, horizon=12), Silent())
+    assert [row["modality"] for row in found["rows"]] == ["all", "text", "image"] * 2
+    for row in found["rows"][3:]:
+        assert row["difference"]["mean"] < -0.05 * row["return"]["mean"]
