@@ -29,7 +29,7 @@ from recsim.users import BUILT_IN, UserModel, make_users
 
 ALL = "all"  # modalities together
 LEVEL = 0.95
-EPOCHS = 3  # of fusions that are networks; on logs of some hundred users, more earn no more
+EPOCHS = 3  # of fusions that are networks, for the sake of time
 SIMILARITY = "similarity"  # to what was clicked, summed over modalities and nothing else
 QUICK = ("average", SIMILARITY)  # these are measured on each modality alone, too, however the items are corrupted
 
@@ -44,8 +44,7 @@ class CorruptionSize:
         methods: fusions, keys of `recsim.agents.fusion.METHODS`, or `SIMILARITY`, which learns nothing.
         catalog: a bundled catalogue or a folder.
         items: how many of its items there are, evenly spaced.
-        preset: the built-in users; by default those who never tire: where users do, more of the same is worth little,
-            and noise in embeddings varies slates.
+        preset: the built-in users; by default those who never tire, among whom going by similarity pays most.
         seeds: worlds, from seed 0; users, logs and fits are drawn anew in each, the damage to the items is the same.
         n_launch: users of the log of softened popularity on which fusions are fitted.
         n_users: fresh users whom each fusion serves.

@@ -67,6 +67,11 @@ def make_modality(
     return Modality(name, embedding, found, encoding)
 
 
+def encoder_of(encoding: Encoding) -> Encoder[Any]:
+    """The encoder that an encoding names; `encode_with` checks that it is the same."""
+    return text_encoder(encoding.encoder) if encoding.source == "text" else image_encoder(encoding.encoder)
+
+
 def encode_with(
     encoding: Encoding,
     items: Sequence[str | PathLike[str]],
@@ -87,8 +92,7 @@ def encode_with(
     Raises:
         ValueError: if the encoder is another one than that which made the modality.
     """
-    if encoder is None:
-        encoder = text_encoder(encoding.encoder) if encoding.source == "text" else image_encoder(encoding.encoder)
+    encoder = encoder or encoder_of(encoding)
     if encoder.fingerprint != encoding.fingerprint:
         raise ValueError(
             f"the {encoding.source} encoder {encoder.name!r} has the fingerprint {encoder.fingerprint}, and the "

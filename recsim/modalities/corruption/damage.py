@@ -17,6 +17,7 @@ from recsim.modality import Modality
 from recsim.streams import Streams, sub_seed
 
 if TYPE_CHECKING:
+    from recsim.modalities import Encoder
     from recsim.modalities.cache import EmbeddingCache
 
 Floats = NDArray[np.float64]
@@ -104,12 +105,21 @@ def check_encoding(catalog: Catalog, modalities: Sequence[Modality]) -> None:
             )
 
 
-def encoded_again(modality: Modality, rows: Items, items: Sequence[Any], cache: EmbeddingCache | None) -> Modality:
-    """The modality with the raw `items` (r) encoded in the place of the rows (r,); what has no direction is absent."""
+def encoded_again(
+    modality: Modality,
+    rows: Items,
+    items: Sequence[Any],
+    cache: EmbeddingCache | None,
+    encoder: Encoder[Any] | None = None,
+) -> Modality:
+    """The modality with the raw `items` (r) encoded in the place of the rows (r,); what has no direction is absent.
+
+    Whoever asks for one modality several times makes its `encoder` once.
+    """
     from recsim.modalities.making import encode_with
 
     assert modality.encoding is not None  # of `check_encoding`
     embedding, present = modality.embedding.copy(), modality.present.copy()
-    embedding[rows] = encode_with(modality.encoding, items, cache)
+    embedding[rows] = encode_with(modality.encoding, items, cache, encoder=encoder)
     present[rows] = embedding[rows].any(axis=1)
     return replace(modality, embedding=embedding, present=present)

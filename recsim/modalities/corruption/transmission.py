@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from recsim.modality import Modality
 from recsim.streams import Streams
 
 if TYPE_CHECKING:
+    from recsim.modalities import Encoder
     from recsim.modalities.cache import EmbeddingCache
 
 Pixels = NDArray[np.uint8]
@@ -98,11 +99,15 @@ def _has_image(catalog: Catalog) -> Flags:
 
 def _changed(catalog: Catalog, hit: Flags, change: Change, luck: Streams, cache: EmbeddingCache | None) -> Damage:
     """The images of the items that are hit, changed and encoded again."""
+    from recsim.modalities.making import encoder_of
+
     changed = []
     for modality in modalities_of(catalog, "image"):
+        assert modality.encoding is not None  # of `_has_image`
+        encoder = encoder_of(modality.encoding)
         rows = np.flatnonzero(hit & modality.present)
         for start in range(0, len(rows), _AT_ONCE):
-            modality = _encoded(catalog, modality, rows[start : start + _AT_ONCE], change, luck, cache)
+            modality = _encoded(catalog, modality, encoder, rows[start : start + _AT_ONCE], change, luck, cache)
         changed.append(modality)
     return Damage(hit, modalities=with_modalities(catalog, changed), found=catalog.table["image"].to_list())
 
@@ -110,6 +115,7 @@ def _changed(catalog: Catalog, hit: Flags, change: Change, luck: Streams, cache:
 def _encoded(
     catalog: Catalog,
     modality: Modality,
+    encoder: Encoder[Any],
     rows: Items,
     change: Change,
     luck: Streams,
@@ -124,4 +130,4 @@ def _encoded(
             original = catalog.image_path(int(row))
             assert original is not None  # of `_has_image`
             Image.fromarray(change(np.asarray(on_white(original)), luck[row : row + 1])).save(path, compress_level=1)
-        return encoded_again(modality, rows, paths, cache)
+        return encoded_again(modality, rows, paths, cache, encoder)
