@@ -13,8 +13,8 @@ from recsim.experiments.errors import UserError
 from recsim.experiments.learner import Learner, environment, learn
 from recsim.experiments.policy_settings import StockPolicy
 from recsim.experiments.progress import Advance
-from recsim.experiments.threads import one_torch_thread
 from recsim.experiments.world import World
+from recsim.torch_threads import one_torch_thread
 
 
 def make_sb3(settings: StockPolicy, world: World) -> Any:

@@ -28,16 +28,3 @@ def threads(count: int) -> Iterator[None]:
             yield
     finally:
         jit.set_threads(1)
-
-
-@contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """Torch on one thread, so that training does not depend on the machine's number of cores."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -25,9 +25,9 @@ from recsim.experiments.policy_settings import (
     TrainedPolicy,
 )
 from recsim.experiments.progress import Advance
-from recsim.experiments.threads import one_torch_thread
 from recsim.experiments.world import World
 from recsim.logs import read_log
+from recsim.torch_threads import one_torch_thread
 from recsim.users import BUILT_IN
 
 CURVE_COLUMNS = ["policy", "timesteps", "reward", "low", "high", "kept"]

@@ -19,11 +19,12 @@ from recsim.experiments.bench.machine import machine
 from recsim.experiments.errors import UserError, input_errors
 from recsim.experiments.progress import Advance, Display
 from recsim.experiments.run_folder import all_versions
-from recsim.experiments.threads import one_torch_thread, threads
+from recsim.experiments.threads import threads
 from recsim.modalities import Encoder
 from recsim.modalities.compression import NAMES, export_encoder
 from recsim.modalities.exported import exported_encoder
 from recsim.report.format import number, percent
+from recsim.torch_threads import one_torch_thread
 
 NEIGHBOURS = 10
 ASKED = 0.95  # share of neighbours that an exported encoder keeps

@@ -16,7 +16,6 @@ from recsim.catalog import Catalog, load_catalog
 from recsim.experiments.errors import UserError, input_errors
 from recsim.experiments.progress import Display
 from recsim.experiments.run_folder import all_versions
-from recsim.experiments.threads import one_torch_thread
 from recsim.experiments.view import CorruptionConfig, ViewConfig, heard_users, seen_catalog
 from recsim.metrics import mean_interval, paired_interval
 from recsim.modalities.corruption import CORRUPTIONS, SEVERITIES, corruption_of
@@ -25,6 +24,7 @@ from recsim.policy import Ranking, Scorer, only_there, popularity
 from recsim.rollout import rollout
 from recsim.simulator import Simulator
 from recsim.streams import sub_seed
+from recsim.torch_threads import one_torch_thread
 from recsim.users import BUILT_IN, UserModel, make_users
 
 ALL = "all"  # modalities together

@@ -29,7 +29,6 @@ from recsim.experiments.ppo import make_ppo, ppo_learner
 from recsim.experiments.presets import ratio_interval
 from recsim.experiments.progress import Advance
 from recsim.experiments.stages import Stage
-from recsim.experiments.threads import one_torch_thread
 from recsim.experiments.training import LAUNCH_LOG
 from recsim.experiments.world import World
 from recsim.files import write_json
@@ -38,6 +37,7 @@ from recsim.metrics import paired_interval
 from recsim.policy import Policy
 from recsim.rollout import rollout
 from recsim.simulator import Simulator
+from recsim.torch_threads import one_torch_thread
 
 QUICKSTART = Path(__file__).parents[1] / "quickstart.yaml"
 MOST_SHARE, LOWEST_RATIO, MOST_SECONDS = 0.15, 0.85, 90.0

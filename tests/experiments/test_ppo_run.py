@@ -105,7 +105,7 @@ def test_training_twice_gives_the_same_results_even_if_cut_short(
 def test_torch_gets_its_threads_back(smoke_run: Path) -> None:
     import torch
 
-    from recsim.experiments.threads import one_torch_thread
+    from recsim.torch_threads import one_torch_thread
 
     before = torch.get_num_threads()
     torch.set_num_threads(2)  # tests have one

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from recsim.modalities.behaviour.clicks import Clicks
 from recsim.streams import sub_seed
+from recsim.torch_threads import one_torch_thread
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +38,7 @@ def item2vec(clicks: Clicks, dim: int, seed: int, progress: Callable[[int], None
 
     sentences = Sentences.of(clicks)
     draw = np.random.Generator(np.random.Philox(sub_seed(seed, "item2vec")))
-    with _one_thread():
+    with one_torch_thread():
         inward, outward = (torch.nn.Embedding(clicks.n_items, dim, sparse=True) for _ in range(2))
         with torch.no_grad():
             inward.weight.zero_()
@@ -120,16 +120,3 @@ class Sentences:
         own = session[place]
         further = draw.integers(1, size[own])
         return item[place], item[start[own] + (place - start[own] + further) % size[own]]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Torch on one thread, so that sums do not depend on the machine's number of cores."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +9,7 @@ import numpy as np
 from recsim.modalities.preparing.correlation import cca
 from recsim.modalities.preparing.pairs import Floats, Items, folds
 from recsim.streams import sub_seed
+from recsim.torch_threads import one_torch_thread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +42,7 @@ def contrastive(first: Floats, second: Floats, dim: int, *, groups: Items, seed:
 
     held = folds(groups, HELD_OUT, sub_seed(seed, "held out")) == 0
     start = cca(first[~held], second[~held], min(dim, int((~held).sum()) - 1))
-    with _one_torch_thread():
+    with one_torch_thread():
         views = [torch.from_numpy(rows.astype(np.float32)) for rows in (first, second)]
         inside = torch.from_numpy(~held)
         weights = [torch.from_numpy(part.astype(np.float32)) for part in start]
@@ -98,16 +97,3 @@ def _held_out_loss(held: list[Tensor], weights: list[Tensor], log_scale: Tensor)
 
 def _copies(weights: list[Tensor]) -> list[Tensor]:
     return [part.detach().clone() for part in weights]
-
-
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """Torch on one thread, so that the order of sums does not depend on the machine."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
