@@ -45,7 +45,9 @@ Floats = NDArray[np.float64]
 
 NOTHING, LANGUAGE, FUSED = "nothing", "language model", "fusion"
 POLICIES = ("uniform", "static fusion")
-PATIENT = {"boredom": 0.0, "monotony": 0.0, "disappointment": 0.0}  # nobody leaves: all histories are whole
+# Nobody leaves, so that all histories are whole; and no click moves an interest, which would then be told by the very
+# clicks that made it.
+PATIENT = {"boredom": 0.0, "monotony": 0.0, "disappointment": 0.0, "drift": 0.0}
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ class _World:
 
 
 def _rested_affinity(users: InterestUsers, state: Any, catalog: Catalog) -> Floats:
-    """(n, C) float64, affinities as they are once satiation has passed; interests have drifted to where they are."""
+    """(n, C) float64, affinities as they are once satiation has passed."""
     return category_affinity(users, replace(state, satiation=np.zeros_like(state.satiation)), catalog)
 
 
