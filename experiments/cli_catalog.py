@@ -192,8 +192,9 @@ def catalog_behaviour(
         with_behaviour(catalog, modality, found, method).save(out, overwrite=overwrite)
     typer.echo(
         f"{modality.present.sum():,} of {len(catalog):,} items have behaviour, from {len(found):,} clicks of "
-        f"{found.n_users:,} users. Catalogue: {out}"
+        f"{found.n_users:,} users."
     )
+    typer.echo(f"Catalogue: {out}")
 
 
 @catalog_app.command(
@@ -216,7 +217,8 @@ def catalog_describe(
 ) -> None:
     """Describe every item in words, and add the descriptions as a modality."""
     from recsim.catalog import load_catalog
-    from recsim.experiments.catalog_tables import print_catalog
+    from recsim.experiments.catalog_tables import print_findings
+    from recsim.experiments.importing import replaced_encoder
     from recsim.experiments.progress import console_display
     from recsim.language.descriptions import with_descriptions
     from recsim.language.model import CausalLM
@@ -227,12 +229,14 @@ def catalog_describe(
     with input_errors(), console_display(stderr()) as display, EmbeddingCache() as cache:
         catalog = load_catalog(name)
         encodes = text_encoder(encoder, device=device)
-        display.note(f"Descriptions are encoded by {encodes.name}.")
+        for sentence in replaced_encoder("text", encoder):
+            display.note(sentence)
         model = CausalLM(language_model, device=device) if language_model else None
         with display.stage("describe", len(catalog)) as advance:
             found = with_descriptions(catalog, encoder=encodes, model=model, dim=dim, cache=cache, progress=advance)
         found.save(out, overwrite=overwrite)
-    print_catalog(found)
+    print_findings(found.findings.iloc[len(catalog.findings) :])
+    typer.echo(f"Catalogue: {out}")
 
 
 @catalog_app.command(
@@ -264,7 +268,7 @@ def catalog_prepare(
     with input_errors():
         prepared.save(out, overwrite=overwrite)
     print_findings(prepared.findings.iloc[len(catalog.findings) :])
-    typer.echo(f"Prepared catalogue: {out}")
+    typer.echo(f"Catalogue: {out}")
 
 
 @catalog_app.command(

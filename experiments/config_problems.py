@@ -102,9 +102,11 @@ def _problem(place: Place, detail: Mapping[str, Any], data: Any, model: type[Bas
     if kind == "missing":
         return Problem(place, f"{name} is missing; add it.")
     if kind == "value_error":
-        return Problem(place, f"{f'in {name}: ' if place else ''}{context['error']}.")
+        return Problem(place, f"{f'in {name}: ' if place else ''}{str(context['error']).rstrip('.')}.")
     if kind == "too_short":
-        return Problem(place, f"{name} is empty; it needs at least {context['min_length']} entry.")
+        least, length = context["min_length"], context["actual_length"]
+        wanted = f"it needs at least {least} {'entry' if least == 1 else 'entries'}"
+        return Problem(place, f"{name} {f'has {length} of them' if length else 'is empty'}; {wanted}.")
     if kind == "literal_error":
         return Problem(place, f"{name} is {value!r}; {did_you_mean(value, _words(context['expected']))}")
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -156,7 +158,9 @@ def _models_at(place: Place, data: Any, model: type[BaseModel]) -> list[type[Bas
             models = [inner for annotation in annotations for inner in _models_in(annotation)]
     if isinstance(data, Mapping) and "kind" in data:
         models = [
-            found for found in models if data["kind"] in get_args(found.model_fields["kind"].annotation)
+            found
+            for found in models
+            if "kind" in found.model_fields and data["kind"] in get_args(found.model_fields["kind"].annotation)
         ] or models
     return models
 

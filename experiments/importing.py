@@ -16,6 +16,7 @@ from recsim.catalogs.importing.kinds import KIND_OF, LEFT_OUT
 from recsim.catalogs.importing.mapping import ColumnMapping, mapping_of_flags
 from recsim.catalogs.importing.options import ImportOptions
 from recsim.catalogs.importing.run import Imported, import_catalog
+from recsim.encoding import Source
 from recsim.experiments.config_problems import problems_of
 from recsim.experiments.errors import UserError, input_errors
 from recsim.experiments.progress import Display
@@ -66,13 +67,18 @@ def print_imported(found: Imported) -> None:
 
 def _replaced(options: ImportOptions, with_images: bool) -> Iterator[str]:
     """Loudly and before hours of work: encoders that stand in for those whose packages are missing."""
-    wanted = [("text", options.text_encoder), *([("image", options.image_encoder)] if with_images else [])]
-    for source, name in wanted:
-        if name == "auto" and (found := automatic(source)) in ("hashing", "histogram"):  # type: ignore[arg-type]
-            yield (
-                f"ATTENTION: {source}s are encoded by {found!r}, which knows no meanings, as the packages of a better "
-                'encoder are not installed: run  pip install "recsim-slate[text-image]"'
-            )
+    yield from replaced_encoder("text", options.text_encoder)
+    if with_images:
+        yield from replaced_encoder("image", options.image_encoder)
+
+
+def replaced_encoder(source: Source, name: str) -> Iterator[str]:
+    """A sentence, where "auto" has become an encoder that knows no meanings."""
+    if name == "auto" and (found := automatic(source)) in ("hashing", "histogram"):
+        yield (
+            f"ATTENTION: {source}s are encoded by {found!r}, which knows no meanings, as the packages of a better "
+            'encoder are not installed: run  pip install "recsim-slate[text-image]"'
+        )
 
 
 def _report(found: Imported) -> Table:

@@ -494,17 +494,11 @@ def retrieval_planted() -> str:
 def retrieval_imputed() -> str:
     """How close imputed rows come to what was held out."""
     rows = [
-        (
-            one["name"],
-            f"{row['what']}, {row['method']}",
-            _interval(row["cosine"], "mean"),
-            _interval(row["less_mean_row"], "mean"),
-        )
+        (one["name"], f"{row['what']}, {row['method']}", _interval(row["cosine"], "mean"))
         for one in _result("retrieval")["catalogs"]
         for row in one["imputed"]
     ]
-    header = ("catalogue", "imputed", "cosine with the truth", "less that of the mean row")
-    return markdown(header, rows, left=2) + _retrieved()
+    return markdown(("catalogue", "imputed", "cosine with the truth"), rows, left=2) + _retrieved("one division")
 
 
 def estimators_slates() -> str:
@@ -651,12 +645,13 @@ def _points(found: dict[str, float], *, signed: bool = False) -> str:
     return f"{'+' if signed and found['mean'] > 0 else ''}{mean} % [{low}, {high}]"
 
 
-def _retrieved() -> str:
+def _retrieved(divisions: str = "") -> str:
     """What the intervals of a table of retrieval are over."""
     found = _result("retrieval")
     return (
-        f"\n\n{found['folds']} folds, means of {found['seeds']} divisions; {found['level']:.0%} intervals by a "
-        f"bootstrap over groups of copies, {found['draws']:,} draws."
+        f"\n\n{found['folds']} folds, {divisions or 'means of {} divisions'.format(found['seeds'])}; "
+        f"{found['level']:.0%} intervals by a bootstrap over groups of copies that ask, {found['draws']:,} draws, "
+        "given the items that can be found."
     )
 
 

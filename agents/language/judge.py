@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Observation = NDArray[np.float32]
 Items = NDArray[np.int64]
 
-ANSWERS = (" yes", " no")
+ANSWERS, CHAT_ANSWERS = (" yes", " no"), ("Yes", "No")
 UNKNOWN = quoted("N/A")  # the content-free history
 
 
@@ -31,7 +31,14 @@ class ClickJudge:
     """
 
     def __init__(
-        self, model: LanguageModel, catalog: Catalog, layout: Layout, *, history: int = 5, characters: int = 0
+        self,
+        model: LanguageModel,
+        catalog: Catalog,
+        layout: Layout,
+        *,
+        history: int = 5,
+        characters: int = 0,
+        answers: tuple[str, str] = ANSWERS,
     ) -> None:
         """What `model` thinks of the items of `catalog`.
 
@@ -41,6 +48,7 @@ class ClickJudge:
             layout: where features stand in an observation; it must tell what was `clicked`.
             history: clicked items that are named, the newest.
             characters: of an item's text that are quoted beside title, category and price.
+            answers: what counts as yes and as no; in a chat, an answer begins without a space.
 
         Raises:
             ValueError: if observations do not tell what was clicked, or a number cannot be.
@@ -53,6 +61,7 @@ class ClickJudge:
         if history < 1:
             raise ValueError(f"history is {history}; at least 1 clicked item must be named.")
         self.model, self.layout, self.history, self.characters = model, layout, history, characters
+        self._answers = answers
         self._asked = model if isinstance(model, RememberedModel) else RememberedModel(model)
         self._texts, self._titles = ItemTexts(catalog, characters=characters), catalog.table["title"]
 
@@ -74,7 +83,7 @@ class ClickJudge:
         return found
 
     def _yes_or_no(self, prompts: list[str]) -> Floats:
-        yes, no = self._asked.log_probs(prompts, ANSWERS).T
+        yes, no = self._asked.log_probs(prompts, self._answers).T
         odds: Floats = yes - no
         return odds
 

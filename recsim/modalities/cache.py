@@ -72,8 +72,8 @@ class EmbeddingCache:
             OSError: if it cannot be opened.
         """
         self.path = default_path() if path is None else Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._told():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None)
             try:
                 self._prepare()
@@ -193,7 +193,7 @@ class EmbeddingCache:
         """SQLite's errors as a sentence."""
         try:
             yield
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             raise OSError(
                 f"the cache of embeddings {self.path} cannot be used ({error}): free it, or name another folder in "
                 f"the environment variable {FOLDER_VARIABLE}."

@@ -231,19 +231,23 @@ def test_the_weight_is_that_of_the_clicks(logged: Log) -> None:
         mixing_weight(first, second, nothing)
 
 
-def test_a_judge_who_knows_categories_gets_a_weight_and_a_silent_one_none(
-    world: Simulator, logged: Log, fusion: StaticFusion
-) -> None:
+def test_a_judge_who_knows_what_the_fusion_does_not_gets_a_weight(world: Simulator, logged: Log) -> None:
+    """Clicks drawn from the judge's own log-odds; one who says nothing, or nothing that clicks bear out, has 0."""
     judge = ClickJudge(Matcher(world.catalog), world.catalog, world.layout)
-    weights = [fitted_weight(logged, fusion, judge, 3.0, 150, seed=4) for _ in range(2)]
-    assert weights[0] == weights[1] > 0.05
+    odds = 1.5 * judge.log_odds(logged.observation, logged.slate) - 2.0
+    luck = np.random.Generator(np.random.Philox(4))
+    drawn = replace(logged, click=luck.random(odds.shape) < 1 / (1 + np.exp(-odds)))
+    fusion = StaticFusion.fit(drawn, world.catalog, world.layout)
+    weights = [fitted_weight(drawn, fusion, judge, 3.0, 400, seed=4) for _ in range(2)]
+    assert weights[0] == weights[1] > 0.5
 
     class Silent(Matcher):
         def matches(self, prompt: str) -> int:
             return 0
 
     silent = ClickJudge(Silent(world.catalog), world.catalog, world.layout)
-    assert fitted_weight(logged, fusion, silent, 3.0, 150, seed=4) < weights[0]
+    assert fitted_weight(drawn, fusion, silent, 3.0, 400, seed=4) == 0.0
+    assert fitted_weight(logged, fusion, judge, 3.0, 400, seed=4) == 0.0
 
 
 def test_what_cannot_be_is_refused(

@@ -43,7 +43,7 @@ def test_a_prepared_catalogue_is_written_and_told_of(
     out = tmp_path / "clean"
     result = recsim("catalog", "prepare", str(shop), "--config", str(config), "--out", str(out))
     assert result.exit_code == 0, result.output
-    assert f"Prepared catalogue: {out}" in result.stdout.replace("\n", "")
+    assert f"Catalogue: {out}" in result.stdout.replace("\n", "")
     for kind in ("denoised modality", "category vote", "fused modality"):
         assert kind.split()[0] in result.stdout
     clean = load_catalog(out)

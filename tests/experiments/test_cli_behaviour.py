@@ -70,7 +70,7 @@ def test_requests_that_cannot_be_met_are_one_sentence(shop: Path, tmp_path: Path
         (("openclipart", "--log", log, "--out", out), "that is not the 'openclipart' given"),
         ((catalog, "--log", log, "--method", "lda", "--out", out), "there is no method 'lda'"),
         ((catalog, "--log", log, "--counted", "view", "--out", out), "'view' cannot be counted"),
-        ((catalog, "--log", log, "--dim", 20, "--out", out), "dim is 20, but only"),
+        ((catalog, "--log", log, "--dim", 20, "--out", out), "dim is 20, and the users who clicked are"),
     ]:
         code, told = run(*command)
         assert code == 2

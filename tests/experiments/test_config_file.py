@@ -118,10 +118,15 @@ def test_a_catalogue_folder_is_looked_for_beside_the_config(write_config: Write,
             "'policies.0.kind' is 'pop'; did you mean 'ppo'?",
         ),
         (
+            "name: a\npolicies: [{kind: uniform}]\nview:\n  corruptions:\n    - {name: typos, severity: 3, kind: x}\n",
+            5,
+            "unknown key 'view.corruptions.0.kind'; choose from name, severity.",
+        ),
+        (
             "name: a\npolicies:\n  - temperature: 1.0\n",
             3,
-            "'policies.0.kind' is missing; choose from uniform, popularity, static_fusion, fusion, linucb, "
-            "linear_thompson, logistic_thompson, neural_linear, cascade_linucb, epsilon_greedy, slateq, "
+            "'policies.0.kind' is missing; choose from uniform, popularity, static_fusion, fusion, llm_reranker, "
+            "linucb, linear_thompson, logistic_thompson, neural_linear, cascade_linucb, epsilon_greedy, slateq, "
             "offpolicy_reinforce, conservative, counterfactual, ppo, sb3, custom, myopic_oracle.",
         ),
         (

@@ -201,7 +201,9 @@ def test_what_cannot_be_learned_from_is_refused(shop: Catalog, planted: Log) -> 
         behaviour_modality(planted, Catalog.synthetic(M, 2, seed=4).replaced(name="other"), "als")
     with pytest.raises(ValueError, match="there is no method 'lda'; choose als, item2vec, svd"):
         behaviour_modality(planted, shop, "lda")
-    with pytest.raises(ValueError, match="dim is 12, but only 60 users clicked 12 items.* ask for 1 to 11"):
+    with pytest.raises(
+        ValueError, match="dim is 12, and the users who clicked are 60, the items clicked 12: .* ask for 1 to 11"
+    ):
         behaviour_modality(planted, shop, "svd", dim=12)
     with pytest.raises(ValueError, match="dim is 0"):
         behaviour_modality(planted, shop, "als", dim=0)

@@ -51,7 +51,8 @@ def written_card(
 def _source(origin: Origin, items: Items) -> str:
     with origin.source.open("rb") as file:
         digest = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
-    left = f", {len(items.left_out):,} were left out" if items.left_out else ""
+    count = len(items.left_out)
+    left = f", {count:,} {'was' if count == 1 else 'were'} left out" if count else ""
     return (
         f"Imported from `{origin.source.name}` (blake2b {digest}) as of {origin.imported.isoformat()}: "
         f"{items.n_rows:,} rows became {len(items.table):,} items{left}."

@@ -94,7 +94,7 @@ def _check_bytes(file: str, data: bytes, digest: str, folder: Path, limits: Limi
     try:
         image = Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return _refused("huge image", f"{file} has more than {Image.MAX_IMAGE_PIXELS:,} pixels", digest)
+        return _refused("huge image", f"{file} has far more than {limits.max_pixels:,} pixels", digest)
     except UnidentifiedImageError:
         return _refused(*_unidentified(file, data), digest)
     except (*_BROKEN, struct.error, zlib.error) as error:

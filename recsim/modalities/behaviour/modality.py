@@ -66,9 +66,10 @@ def modality_of_clicks(
         raise ValueError("nobody clicked an item of this catalogue, so there is no behaviour to learn from.")
     users, items = clicks.n_users, len(clicks.clicked)
     if not 1 <= dim < min(users, items):
+        fewer = f"ask for 1 to {min(users, items) - 1} or " if min(users, items) > 1 else ""
         raise ValueError(
-            f"dim is {dim}, but only {users:,} users clicked {items:,} items: their matrix has no more dimensions than "
-            f"the smaller of the two, so ask for 1 to {min(users, items) - 1} or pass more clicks."
+            f"dim is {dim}, and the users who clicked are {users:,}, the items clicked {items:,}: their matrix has "
+            f"no more dimensions than the smaller of the two, so {fewer}pass more clicks."
         )
     vectors = METHODS[method](clicks, dim, seed, progress or (lambda percent: None))
     length = np.linalg.norm(vectors, axis=1)

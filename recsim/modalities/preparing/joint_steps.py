@@ -119,8 +119,9 @@ def fuse(catalog: Catalog, step: Fuse, seed: int) -> Catalog:
 
 
 def _held_out_share(catalog: Catalog, step: Fuse, views: list[Floats], seed: int) -> float:
-    """Share of nearest items of the same category, of items whose pair and label taught nothing."""
+    """Share of nearest items of the same category, of items whose pair and label taught nothing; no copy counts."""
     groups = copies(*views)
+    one_of_each = np.isin(np.arange(len(groups)), np.unique(groups, return_index=True)[1])
     fold = folds(groups, step.folds, sub_seed(seed, "folds"))
     shares = []
     for number, (others, own) in enumerate(splits(fold)):
@@ -128,7 +129,7 @@ def _held_out_share(catalog: Catalog, step: Fuse, views: list[Floats], seed: int
             step.method, views, catalog.category, others, groups=groups, seed=sub_seed(seed, f"fold {number}")
         )
         rows = fusion.transform(views)
-        there: NDArray[np.bool_] = np.asarray(rows.any(axis=1))
+        there: NDArray[np.bool_] = np.asarray(rows.any(axis=1)) & one_of_each
         shares.append(same_category(rows, catalog.category, np.flatnonzero(own & there), NEAREST, among=there))
     return float(np.concatenate(shares).mean())
 
