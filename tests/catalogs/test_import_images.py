@@ -10,7 +10,7 @@ from pathlib import Path
 import imagehash
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -207,6 +207,7 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     assert check(tmp_path / "a.png").told == (("broken image", "a.png cannot be read (Permission denied)"),)
 
 
+@example(b"\x07", "tiff", 8)  # a header without a width
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["jpeg", "png", "gif", "webp", "bmp", "tiff"]), st.integers(0, 400))
 def test_damaged_bytes_never_raise(tmp_path_factory: pytest.TempPathFactory, noise: bytes, kind: str, at: int) -> None:

@@ -93,16 +93,17 @@ def _check_bytes(file: str, data: bytes, digest: str, folder: Path, limits: Limi
     Image.init()
     try:
         image = Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
+        width, height = image.size  # of some types, read only now
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return _refused("huge image", f"{file} has far more than {limits.max_pixels:,} pixels", digest)
     except UnidentifiedImageError:
         return _refused(*_unidentified(file, data), digest)
     except (*_BROKEN, struct.error, zlib.error) as error:
         return _refused("broken image", f"{file}: {_reason(error)}", digest)
-    if image.width * image.height > limits.max_pixels:
-        return _refused("huge image", f"{file} has {image.width:,} × {image.height:,} pixels", digest)
-    told = _oddities(file, image)
+    if width * height > limits.max_pixels:
+        return _refused("huge image", f"{file} has {width:,} × {height:,} pixels", digest)
     try:
+        told = _oddities(file, image)
         picture = _normalised(image, limits.image_size)
     except (*_BROKEN, struct.error, zlib.error, Image.DecompressionBombError) as error:
         return _refused("broken image", f"{file}: {_reason(error)}", digest)
