@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from recsim.modalities import MissingPackage
+from recsim.packages import MissingPackage
 
 
 class UserError(ValueError):

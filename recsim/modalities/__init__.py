@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib import import_module
-from types import ModuleType
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -40,27 +38,3 @@ def batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     """The items in order, `size` at a time."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-class MissingPackage(ModuleNotFoundError):
-    """A package of an extra is not installed; the message says how to install it."""
-
-
-def optional_module(name: str, distribution: str, what: str = "this encoder") -> ModuleType:
-    """A module of the extra ``text-image``, which `what` needs.
-
-    Raises:
-        MissingPackage: if it is not installed.
-    """
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        # What weights and architectures call for beside these would bring other builds of torch.
-        how = "" if distribution in ("transformers", "huggingface_hub") else "--no-deps "
-        raise MissingPackage(
-            f"{what} needs the package {distribution}, which is not installed: "
-            f'run  pip install "recsim-slate[text-image]"  or  pip install {how}{distribution}',
-            name=name,
-        ) from error

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim.files import read_json
-from recsim.modalities import MissingPackage, batches
+from recsim.modalities import batches
 from recsim.modalities.digest import fingerprint
+from recsim.packages import MissingPackage
 
 MANIFEST, MODEL, TOKENIZER = "encoder.json", "model.onnx", "tokenizer.json"
 SCHEMA_VERSION = 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recsim.encoding import Source
-from recsim.modalities import optional_module
+from recsim.packages import optional_module
 
 DTYPES = ("float32", "float16", "bfloat16")
 

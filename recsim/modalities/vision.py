@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recsim.modalities import batches, optional_module
+from recsim.modalities import batches
 from recsim.modalities.digest import fingerprint, model_files
 from recsim.modalities.loading import checked_device, checked_dtype, load_model, loading, named, weight_bytes
 from recsim.modalities.pictures import on_white
+from recsim.packages import optional_module
 
 VERSION = 1  # of what is done here to an image: raise it with every change that changes embeddings
 

@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from recsim.experiments.cli import app
-from recsim.modalities import MissingPackage, compression
+from recsim.modalities import compression
+from recsim.packages import MissingPackage
 
 
 def run(*command: object) -> tuple[int, str]:

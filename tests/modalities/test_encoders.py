@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from recsim import load_catalog
-from recsim.modalities import batches, image, optional_module, text
+from recsim.modalities import batches, image, text
 from recsim.modalities.cache import EmbeddingCache
 from recsim.modalities.making import encode_with
+from recsim.packages import optional_module
 
 SOURCE = Path(__file__).parents[3] / "shared" / "data" / "openclipart"
 ROWS = list(range(0, 1852, 160))
