@@ -10,8 +10,27 @@ class MissingPackage(ModuleNotFoundError):
     """A package of an extra is not installed; the message says how to install it."""
 
 
-def optional_module(name: str, distribution: str, what: str = "this encoder") -> ModuleType:
+def optional_module(name: str, distribution: str, what: str = "this encoder", *, alone: bool = True) -> ModuleType:
     """A module of the extra ``text-image``, which `what` needs.
+
+    Args:
+        name: of the module.
+        distribution: that brings it.
+        what: in the message.
+        alone: whether it is best installed without what it asks for, which may bring another build of torch.
+
+    Raises:
+        MissingPackage: if it is not installed.
+    """
+    return needed_module(
+        name,
+        f"{what} needs the package {distribution}, which is not installed: "
+        f'run  pip install "recsim-slate[text-image]"  or  pip install {"--no-deps " if alone else ""}{distribution}',
+    )
+
+
+def needed_module(name: str, sentence: str) -> ModuleType:
+    """A module, or `sentence` as the error where it is missing; one that is there and lacks another is left to say so.
 
     Raises:
         MissingPackage: if it is not installed.
@@ -21,10 +40,4 @@ def optional_module(name: str, distribution: str, what: str = "this encoder") ->
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        # What weights and architectures call for beside these would bring other builds of torch.
-        how = "" if distribution in ("transformers", "huggingface_hub") else "--no-deps "
-        raise MissingPackage(
-            f"{what} needs the package {distribution}, which is not installed: "
-            f'run  pip install "recsim-slate[text-image]"  or  pip install {how}{distribution}',
-            name=name,
-        ) from error
+        raise MissingPackage(sentence, name=name) from error

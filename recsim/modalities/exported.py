@@ -10,7 +10,6 @@ A folder of one holds ::
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from recsim.files import read_json
 from recsim.modalities import batches
 from recsim.modalities.digest import fingerprint
-from recsim.packages import MissingPackage
+from recsim.packages import needed_module
 
 MANIFEST, MODEL, TOKENIZER = "encoder.json", "model.onnx", "tokenizer.json"
 SCHEMA_VERSION = 1
@@ -155,13 +154,12 @@ def _checked(folder: Path) -> dict[str, Any]:
 
 
 def onnx_module(name: str) -> ModuleType:
-    """A module of the extra ``onnx``, or an error that says how to install it."""
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        raise MissingPackage(
-            f'exported encoders need the package {name}, which is not installed: run  pip install "recsim-slate[onnx]"',
-            name=name,
-        ) from error
+    """A module of the extra ``onnx``.
+
+    Raises:
+        MissingPackage: if it is not installed.
+    """
+    return needed_module(
+        name,
+        f'exported encoders need the package {name}, which is not installed: run  pip install "recsim-slate[onnx]"',
+    )

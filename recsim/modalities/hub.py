@@ -22,7 +22,7 @@ def hub_folder(name: str, *, pickled: bool = True) -> Path:
     Raises:
         FileNotFoundError: if the hub cannot be reached or has no such model.
     """
-    hub = optional_module("huggingface_hub", "huggingface_hub")
+    hub = optional_module("huggingface_hub", "huggingface_hub", alone=False)
     try:
         folder = Path(hub.snapshot_download(name, allow_patterns=_WANTED, ignore_patterns=_BELOW))
         if pickled and not any(folder.glob("*.safetensors")):

@@ -62,7 +62,7 @@ def quiet_transformers(what: str = "this encoder") -> Iterator[Any]:
     Raises:
         MissingPackage: if it is not installed.
     """
-    transformers = optional_module("transformers", "transformers", what)
+    transformers = optional_module("transformers", "transformers", what, alone=False)
     logging = transformers.utils.logging
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()

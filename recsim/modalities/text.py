@@ -109,7 +109,7 @@ def _minilm_folder() -> Path:
 
 
 def _tokenizer(folder: Path) -> Any:
-    transformers = optional_module("transformers", "transformers")
+    transformers = optional_module("transformers", "transformers", alone=False)
     with loading(folder, "the tokenizer"):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
         if tokenizer.pad_token is None:  # as in GPT-2; which token fills up does not matter, as it is masked

@@ -94,7 +94,7 @@ class VisionEncoder:
 
 def _processor(folder: Path) -> Any:
     """The model's own image processor, by Pillow: the same with and without torchvision."""
-    transformers = optional_module("transformers", "transformers")
+    transformers = optional_module("transformers", "transformers", alone=False)
     with loading(folder, "the image processor (preprocessor_config.json)"):
         return transformers.AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
 
