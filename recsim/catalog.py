@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from recsim.catalog_table import check_findings, check_images, check_table
+from recsim.encoding import unit_rows
 from recsim.modality import Modality
 
 Array = TypeVar("Array", bound=npt.NDArray[Any])
@@ -128,7 +129,7 @@ class Catalog:
         taste = np.empty((len(self), int(self.offsets[-1])), np.float32)
         for modality, start, stop in zip(self.modalities.values(), self.offsets[:-1], self.offsets[1:], strict=True):
             for rows in row_blocks(len(self)):
-                taste[rows, start:stop] = _unit_rows(modality.embedding[rows])
+                taste[rows, start:stop] = unit_rows(modality.embedding[rows].astype(np.float64))
         return _frozen(taste)
 
     @cached_property
@@ -279,11 +280,6 @@ def checked_modalities(modalities: Mapping[str, Modality], n_items: int) -> dict
                 "pass one row for each item, in the table's order; use the mask for items without it."
             )
     return dict(modalities)
-
-
-def _unit_rows(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    norms = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
-    return (rows / np.where(norms > 0, norms, 1.0)).astype(np.float32)
 
 
 def _lengths_and_texts(texts: Iterable[str]) -> bytes:

@@ -24,4 +24,13 @@ def on_white(path: str | PathLike[str]) -> Picture:
         raise ValueError(
             f"image {path} cannot be read ({type(error).__name__}: {error}): repair the file, or mark the item absent."
         ) from error
-    return Image.alpha_composite(Image.new("RGBA", colours.size, "white"), colours).convert("RGB")
+    return laid_on_white(colours)
+
+
+def laid_on_white(picture: Picture) -> Picture:
+    """A picture as RGB, on white where it is transparent; modes other than RGBA are converted as they are."""
+    from PIL import Image
+
+    if picture.mode != "RGBA":
+        return picture.convert("RGB")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recsim.files import write_whole
+from recsim.modalities.pictures import laid_on_white
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -107,22 +108,13 @@ def _check_bytes(file: str, data: bytes, digest: str, folder: Path, limits: Limi
         picture = _normalised(image, limits.image_size)
     except (*_BROKEN, struct.error, zlib.error, Image.DecompressionBombError) as error:
         return _refused("broken image", f"{file}: {_reason(error)}", digest)
-    flat = on_white(picture)
+    flat = laid_on_white(picture)
     blank = all(high - low <= BLANK for low, high in _extrema(flat))
     if blank:
         told.append(("blank image", f"{file} has one colour only"))
     name = f"{digest}.webp"
     write_whole(folder / name, lambda temporary: picture.save(temporary, "WEBP", quality=QUALITY, method=4))
     return Checked(name, digest, "" if blank else _look(flat), tuple(told))
-
-
-def on_white(picture: Image) -> Image:
-    """A picture as RGB, laid on white where it is transparent."""
-    from PIL import Image
-
-    if picture.mode != "RGBA":
-        return picture.convert("RGB")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
 
 def _refused(what: str, found: str, digest: str = "") -> Checked:
