@@ -296,5 +296,7 @@ def catalog_export_encoder(
 
 
 def _check_free(out: Path, overwrite: bool) -> None:
-    if out.exists() and not overwrite:
-        raise UserError(f"{out} exists already: choose another folder, or pass --overwrite.")
+    from recsim.catalog_files import check_target
+
+    with input_errors():
+        check_target(out, overwrite, replace="pass --overwrite")

@@ -50,7 +50,7 @@ def write_catalog(catalog: Catalog, path: Path, *, dtype: str, overwrite: bool) 
     if dtype not in SCHEMA_VERSION_OF:
         raise ValueError(f"embeddings cannot be stored as {dtype!r}: choose {' or '.join(SCHEMA_VERSION_OF)}.")
     path = path.absolute()
-    _check_target(path, overwrite)
+    check_target(path, overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = _sibling(path)
     fresh.mkdir()
@@ -87,13 +87,26 @@ def read_catalog(path: Path) -> Catalog:
     return catalog
 
 
-def _check_target(path: Path, overwrite: bool) -> None:
+def check_target(
+    path: Path, overwrite: bool, *, another: str = "another folder", replace: str = "pass overwrite=True to replace it"
+) -> None:
+    """Refuse a place where no catalogue can be written: better at the start than after hours.
+
+    Args:
+        path: the folder.
+        overwrite: whether a catalogue that is there is replaced.
+        another: what to choose else, in the message.
+        replace: how to replace it, in the message.
+
+    Raises:
+        FileExistsError: if something is there, unless it is a catalogue that is to be replaced.
+    """
     if not os.path.lexists(path):
         return
     if not overwrite:
-        raise FileExistsError(f"{path} exists already: choose another folder, or pass overwrite=True to replace it.")
+        raise FileExistsError(f"{path} exists already: choose {another}, or {replace}.")
     if not (path / MANIFEST).is_file():
-        raise FileExistsError(f"{path} is not a catalogue, so it is not replaced: choose another folder.")
+        raise FileExistsError(f"{path} is not a catalogue, so it is not replaced: choose {another}.")
 
 
 def _sibling(path: Path) -> Path:

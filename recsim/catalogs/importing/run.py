@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from recsim.catalog import Catalog
-from recsim.catalog_files import MANIFEST
+from recsim.catalog_files import check_target
 from recsim.catalogs.importing.card import Origin, written_card
 from recsim.catalogs.importing.columns import finished_columns
 from recsim.catalogs.importing.encoding import Encoders, found_encoders, made_modalities
@@ -104,7 +103,7 @@ def import_catalog(
         ValueError: if the source cannot be read, or nothing in it can become an item.
     """
     source, out, options, display = Path(source), Path(out).absolute(), options or ImportOptions(), display or Quiet()
-    refuse_target(out, overwrite)
+    check_target(out, overwrite, another="another --out", replace="replace it with --overwrite")
     findings = Findings()
     table = open_source(source, encoding=options.encoding, separator=options.separator)
     mapping = complete_mapping(options.mapping, table.columns, source, findings)
@@ -123,16 +122,6 @@ def import_catalog(
             catalog.save(out, overwrite=overwrite)
     work.remove()
     return Imported(out, items.n_rows, len(catalog), findings.counts(), catalog.findings, findings.of_all())
-
-
-def refuse_target(out: Path, overwrite: bool) -> None:
-    """Raises unless a catalogue can be written here: better at the start than after hours."""
-    if not os.path.lexists(out):
-        return
-    if not overwrite:
-        raise FileExistsError(f"{out} exists already: choose another --out, or replace it with --overwrite.")
-    if not (out / MANIFEST).is_file():
-        raise FileExistsError(f"{out} is not a catalogue, so it is not replaced: choose another --out.")
 
 
 def _image_inputs(folder: ImageFolder | None, options: ImportOptions) -> dict[str, Any]:
