@@ -1,6 +1,6 @@
 """The tables of the documents are what the script makes of the measured numbers."""
 
-import importlib.util
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -13,19 +13,21 @@ DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
 
 
 @pytest.fixture
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("write_tables", ROOT / "scripts" / "write_tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    return import_module("write_tables")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=[path.name for path in DOCUMENTS])
 def test_the_documents_are_up_to_date(script: ModuleType, path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert script.filled(text) == text, "run python scripts/write_tables.py"
+
+
+def test_every_table_stands_in_the_page_of_its_module(script: ModuleType) -> None:
+    pages = {name: table.__module__ for name, table in script.TABLES.items()}
+    texts = {f"tables.{path.stem}": path.read_text(encoding="utf-8") for path in DOCUMENTS}
+    assert pages == {match[2]: page for page, text in texts.items() for match in script.PLACE.finditer(text)}
 
 
 def test_presets_stand_below_one_another(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,8 +46,8 @@ def test_presets_stand_below_one_another(script: ModuleType, tmp_path: Path, mon
         ],
     }
     write_json(tmp_path / "results" / "presets.json", {"presets": worlds})
-    monkeypatch.setattr(script, "DOCS", tmp_path)
-    assert script.presets().splitlines()[2:] == [
+    monkeypatch.setattr("tables.results.DOCS", tmp_path)
+    assert script.TABLES["presets"]().splitlines()[2:] == [
         "| news | uniform | 1,000 | 6.50 [6.25, 6.75] |  |",
         "|  | popularity | 90 | 13.00 [12.00, 14.00] | 2.00 [1.75, 2.25] |",
         "| feed | uniform | 2 | 0.00 [−1.00, 1.00] |  |",
@@ -69,8 +71,8 @@ def test_interests_have_a_row_for_each_predictor(
     rows = [row, row | {"predictor": "fusion", "fusion_more_by": None}]
     about = {"asked": 30, "taught": 1000, "seeds": 2, "seed": 4, "level": 0.95, "catalog": "shop"}
     write_json(tmp_path / "results" / "interests.json", {"rows": rows, "language_model": None, **about})
-    monkeypatch.setattr(script, "DOCS", tmp_path)
-    assert script.interests().splitlines()[2:] == [
+    monkeypatch.setattr("tables.results.DOCS", tmp_path)
+    assert script.TABLES["interests"]().splitlines()[2:] == [
         "| uniform | 5 | text | 0.500 | 0.500 | 0.500 [0.400, 0.600] | 0.50 | −0.250 [−0.350, −0.150] |",
         "| uniform | 5 | fusion | 0.500 | 0.500 | 0.500 [0.400, 0.600] | 0.50 |  |",
         "",
@@ -121,27 +123,27 @@ def test_what_agents_earn_and_what_is_claimed_of_them(
         "level": 0.95,
     }
     write_json(tmp_path / "results" / "learn.json", found)
-    monkeypatch.setattr(script, "DOCS", tmp_path)
+    monkeypatch.setattr("tables.results.DOCS", tmp_path)
     caption = ["", "Seeds 0 to 2; intervals are 95%, over the 3 worlds."]
-    assert script.learn().splitlines()[2:] == [
+    assert script.TABLES["learn"]().splitlines()[2:] == [
         "| feed | uniform | 4,000 | 12.50 [12.00, 13.00] | 9.2 | 8.0 | 1.00 |  |",
         "|  | best fusion (vote 2, gated 1) | 4,000 | 14.00 [13.50, 14.50] | 9.2 | 8.0 | 1.00 | 2.00 s |",
         "|  | ppo | 4,000 | 20.00 [19.50, 20.50] | 9.2 | 8.0 | 1.00 | 60.00 s |",
         *caption,
     ]
-    assert script.fusions().splitlines()[2:] == [
+    assert script.TABLES["fusions"]().splitlines()[2:] == [
         "| feed | uniform | 4,000 | 12.50 [12.00, 13.00] |  |  |",
         "|  | vote | 4,000 | 13.00 [12.50, 13.50] | 2 | 1.50 s |",
         "|  | ppo | 4,000 | 20.00 [19.50, 20.50] |  | 60.00 s |",
         *caption,
     ]
-    assert script.claims().splitlines()[2:] == [
+    assert script.TABLES["claims"]().splitlines()[2:] == [
         "| feed | a / b | 1.25 [1.15, 1.35] | > 1.2 | only on average |",
         "| feed | a / b | 1.25 [1.15, 1.35] |  |  |",
         "| feed | a / b | 1.25 [1.15, 1.35] | > 1.2 | **no** |",
         *caption,
     ]
-    assert script.training().splitlines()[2:] == [
+    assert script.TABLES["training"]().splitlines()[2:] == [
         "| share | 12.5% [6.2%, 25.0%] | ≤ 50.0% | yes |",
         "| beats | never | ≤ 90.00 s | **no** |",
     ]
@@ -155,8 +157,8 @@ def test_a_study_stands_beside_the_planning_oracle_of_its_worlds(
     write_json(tmp_path / "results" / "actions.json", study)
     planner = earned("planning oracle", 100.0) | {"n_users": 100}
     write_json(tmp_path / "results" / "learn.json", {"presets": {"marketplace": {"policies": [planner]}}})
-    monkeypatch.setattr(script, "DOCS", tmp_path)
-    assert script.actions().splitlines() == [
+    monkeypatch.setattr("tables.results.DOCS", tmp_path)
+    assert script.TABLES["actions"]().splitlines() == [
         "| policy | users | return of a session | less ppo | training |",
         "| :--- | ---: | ---: | ---: | ---: |",
         "| ppo | 4,000 | 12.50 [12.00, 13.00] |  | 31.00 s |",
@@ -179,22 +181,22 @@ def test_differences_of_corrupted_views_stand_by_severity(
     sizes = {"items": 463, "catalog": "openclipart", "preset": "feed", "n_launch": 300, "n_users": 1000}
     found = {**sizes, "rows": rows, "severities": [1, 5], "seeds": 3, "level": 0.95}
     write_json(tmp_path / "results" / "corruption.json", found)
-    monkeypatch.setattr(script, "DOCS", tmp_path)
+    monkeypatch.setattr("tables.results.DOCS", tmp_path)
     caption = (
         "463 items of openclipart, feed, logs of 300 users, 1,000 users served; seeds 0 to 2; intervals are 95%, over "
         "the 3 worlds."
     )
-    assert script.corruption().splitlines() == [
+    assert script.TABLES["corruption"]().splitlines() == [
         "| corruption | modalities | fusion | severity 1 | severity 5 |",
         "| :--- | :--- | :--- | ---: | ---: |",
         "| `typos` | all | average | −0.50 [−1.50, 0.50] | −3.00 [−4.00, −2.00] |",
         "",
         caption,
     ]
-    assert script.clean_view().splitlines()[2:] == ["| all | average | 20.00 [18.00, 22.00] |", "", caption]
+    assert script.TABLES["clean_view"]().splitlines()[2:] == ["| all | average | 20.00 [18.00, 22.00] |", "", caption]
     assert (
         "| `typos` | collection | 10% of the letters of title and text are mistyped | 2%, 5%, 10%, 20%, 35% |"
-        in script.corruptions().splitlines()
+        in script.TABLES["corruptions"]().splitlines()
     )
 
 
@@ -216,13 +218,13 @@ def test_coverage_of_every_interval_stands_beside_the_verdicts(
     world = {"name": "one", "sessions": 1000, "positions": 1, "largest_weight": 2.05, "ess_share": 0.5, "truth": [0.25]}
     found = {"replications": 1900, "n_boot": 200, "level": 0.95, "worlds": [world], "intervals": rows}
     write_json(tmp_path / "results" / "coverage.json", {**found, "verdicts": [one | levels for one in said]})
-    monkeypatch.setattr(script, "DOCS", tmp_path)
+    monkeypatch.setattr("tables.results.DOCS", tmp_path)
     caption = [
         "",
         "1,900 logs of every world, 200 bootstrap draws, intervals at 95%; "
         "a coverage of 95% has a standard error of 0.5 points.",
     ]
-    tables = {name: getattr(script, name)().splitlines()[2:] for name in script.TABLES if name.startswith("coverage")}
+    tables = {name: table().splitlines()[2:] for name, table in script.TABLES.items() if name.startswith("coverage")}
     assert tables == {
         "coverage_worlds": ["| one | 1,000 | 1 | 2.0 | 50.0% | 0.250 |"],
         "coverage_asymptotic": ["| one | ips | 95.0% | 95.2% | **93.0%** | 75% |", *caption],
@@ -238,7 +240,7 @@ def test_only_what_stands_in_a_table_is_written(
 ) -> None:
     peer = {"peer": "a", "version": "1", "stepped": "x|y", "user_steps_per_cpu_second": 1234, "ratio": 2.5}
     write_json(tmp_path / "results" / "env.json", {"peers": [peer]})
-    monkeypatch.setattr(script, "DOCS", tmp_path)
+    monkeypatch.setattr("tables.results.DOCS", tmp_path)
     table = (
         "| peer | what is stepped | median | recsim / peer |\n| :--- | :--- | ---: | ---: |\n"
         "| a 1 | x\\|y | 1,234 /s | 2.5 × |\n"
