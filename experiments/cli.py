@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from recsim.experiments.cli_bench import bench_app
 from recsim.experiments.cli_catalog import catalog_app
-from recsim.experiments.commands import Threads, examples, resumable, stderr, tell
+from recsim.experiments.commands import Json, JsonFile, SlateSize, Threads, examples, resumable, stderr, tell
 from recsim.experiments.errors import UserError, input_errors
 from recsim.report import Form
 
@@ -100,8 +100,8 @@ def repeat(
             show_default=False,
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
-    out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the JSON here, too.")] = None,
+    json: Json = False,
+    out: JsonFile = None,
     threads: Threads = 1,
 ) -> None:
     """Run a whole experiment on several seeds: what its policies earn, with intervals over seeds."""
@@ -262,9 +262,9 @@ def check_users(
     model: Annotated[str, typer.Argument(metavar="MODULE:CLASS", help="Your class, or a built-in name.")],
     catalog: Annotated[str | None, typer.Option(metavar="NAME_OR_PATH", help="Default: 40 made-up items.")] = None,
     options: Annotated[str, typer.Option(metavar="YAML", help="Keyword arguments of the class.")] = "{}",
-    slate_size: Annotated[int, typer.Option("--k", min=1, help="Slate size.")] = 5,
+    slate_size: SlateSize = 5,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the users and slates.")] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    json: Json = False,
 ) -> None:
     """Check a user model of your own by every rule. Exit code 1: a rule fails."""
     _import_from_here()

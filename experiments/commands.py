@@ -14,6 +14,10 @@ from recsim.experiments.errors import input_errors
 if TYPE_CHECKING:
     from rich.console import Console
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+JsonFile = Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the JSON here, too.")]
+CatalogName = Annotated[str, typer.Option(metavar="NAME_OR_PATH", help="Catalogue.")]
+SlateSize = Annotated[int, typer.Option("--k", min=1, help="Slate size.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the simulation; results do not depend on it.")]
 
 
