@@ -13,7 +13,7 @@ from recsim.experiments.errors import input_errors
 
 def bench_encoders(
     json: Json = False,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the JSON here, too.")] = None,
+    out: JsonFile = None,
     text: Annotated[
         str, typer.Option(metavar="NAMES", help="Encoders of texts, with commas.")
     ] = "hashing,glove,minilm",

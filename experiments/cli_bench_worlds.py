@@ -13,7 +13,7 @@ from recsim.experiments.errors import input_errors
 
 def bench_env(
     json: Json = False,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the JSON here, too.")] = None,
+    out: JsonFile = None,
     only: Annotated[str, typer.Option(help="Rows to measure.")] = "vector,threads,single,items,users,peers",
     peers: Annotated[Path, typer.Option(metavar="DIR", help="Where `make peers` installed the peers.")] = Path(
         ".peers"
