@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from os import PathLike
 from pathlib import Path
 
+from recsim.modalities.digest import fingerprint, model_files
 from recsim.modalities.hub import HUB_NAME, hub_folder
-
-FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")  # data only: no pickled weights, no code
 
 
 def model_folder(path: str | PathLike[str]) -> Path:
@@ -30,11 +28,4 @@ def model_folder(path: str | PathLike[str]) -> Path:
 
 def folder_fingerprint(folder: Path, options: str) -> str:
     """32 hexadecimal digits that change with any file of a model, and with `options`."""
-    digest = hashlib.blake2b(options.encode(), digest_size=16)
-    files = sorted({path for pattern in FILES for path in folder.rglob(pattern) if path.is_file()})
-    for path in files:
-        digest.update(f"/{path.relative_to(folder).as_posix()}/{path.stat().st_size}/".encode())
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+    return fingerprint(model_files(folder), options=options)

@@ -1,4 +1,4 @@
-"""Fingerprints of encoders."""
+"""Fingerprints of encoders and language models."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from hashlib import blake2b, file_digest
 from pathlib import Path
 
-_DESCRIBING = ("*.json", "*.txt", "*.model", "1_Pooling/config.json")  # config, tokenizer, preprocessing, pooling
+# Config, tokenizer, preprocessing, template of a chat, pooling.
+_DESCRIBING = ("*.json", "*.txt", "*.model", "*.jinja", "1_Pooling/config.json")
 
 
 def fingerprint(files: Iterable[Path] = (), **options: str | int | float | None) -> str:
@@ -20,6 +21,6 @@ def fingerprint(files: Iterable[Path] = (), **options: str | int | float | None)
 
 
 def model_files(folder: Path) -> list[Path]:
-    """The files in a folder of transformers that decide what the model makes of an item."""
+    """The files in a folder of transformers that decide what the model makes of an item or a prompt."""
     weights = [*folder.glob("*.safetensors")] or [*folder.glob("*.bin")]  # the first are preferred by transformers
     return [*weights, *(path for pattern in _DESCRIBING for path in folder.glob(pattern))]

@@ -133,7 +133,10 @@ def test_the_fingerprint_changes_with_what_changes_scores(tiny, model, tmp_path)
     prints = [model.fingerprint]
     prints += [CausalLM(other).fingerprint, CausalLM(tiny, dtype="bfloat16").fingerprint]
     prints += [CausalLM(tiny, chat=True).fingerprint]
-    assert len(set(prints)) == 4
+    template = moved / "chat_template.jinja"
+    template.write_text(template.read_text().replace("assistant", "shop"))
+    prints += [CausalLM(moved, chat=True).fingerprint]
+    assert len(set(prints)) == 5
     assert model.name == "tiny"
 
 
