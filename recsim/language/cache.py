@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,18 @@ from numpy.typing import NDArray
 
 from recsim.language.model import LanguageModel
 from recsim.modalities import batches
+from recsim.store import Store, Table
 
 BLOCK = 256  # prompts after which scores are written, so that a run that is killed goes on from there
-_ASKED = 500  # keys of one query; SQLite allows 999 variables
-_TABLE = "CREATE TABLE IF NOT EXISTS scores (model TEXT, key BLOB, value REAL, PRIMARY KEY (model, key)) WITHOUT ROWID"
+SCORES = Table(
+    "scores",
+    maker="model",
+    key="pair",
+    value="score",
+    holds="a language model's scores",
+    elsewhere="name another file",
+)
+_SCORE = Struct("<d")
 
 
 class RememberedModel:
@@ -36,13 +43,13 @@ class RememberedModel:
 
         Raises:
             ValueError: if the file is there and holds something else.
+            OSError: if it cannot be opened.
         """
         self.model, self.asked = model, 0
         self._path = None if path is None else Path(path)
         self._known: dict[bytes, float] = {}
         if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._query(lambda _: None)
+            Store(self._path, SCORES).close()
 
     @property
     def name(self) -> str:
@@ -88,32 +95,16 @@ class RememberedModel:
     def _keep(self, keys: list[list[bytes]], scores: NDArray[np.float64]) -> None:
         found = dict(zip((key for row in keys for key in row), scores.ravel().tolist(), strict=True))
         self._known |= found
-        rows = [(self.fingerprint, key, score) for key, score in found.items()]
-        self._query(lambda base: base.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?, ?)", rows))
+        if self._path is not None:
+            with Store(self._path, SCORES) as store:
+                store.put(self.fingerprint, {key: _SCORE.pack(score) for key, score in found.items()})
 
     def _look_up(self, keys: list[bytes]) -> None:
         """Take what the file knows of `keys` into memory."""
-        if keys:
-            self._query(lambda base: self._known.update(self._stored(base, keys)))
-
-    def _stored(self, base: sqlite3.Connection, keys: list[bytes]) -> Iterator[tuple[bytes, float]]:
-        for part in batches(keys, _ASKED):
-            places = ", ".join("?" * len(part))
-            query = f"SELECT key, value FROM scores WHERE model = ? AND key IN ({places})"
-            yield from base.execute(query, (self.fingerprint, *part))
-
-    def _query(self, act: Callable[[sqlite3.Connection], object]) -> None:
-        """Let `act` read or write the file, where there is one; what it writes is there whole or not at all."""
-        if self._path is None:
-            return
-        try:
-            with closing(sqlite3.connect(self._path, timeout=60)) as base, base:
-                base.execute(_TABLE)
-                act(base)
-        except sqlite3.DatabaseError as error:
-            raise ValueError(
-                f"{self._path} cannot keep a language model's scores ({error}): name another file, or delete it."
-            ) from error
+        if keys and self._path is not None:
+            with Store(self._path, SCORES) as store:
+                stored = store.get(self.fingerprint, keys, _SCORE.size)
+            self._known |= {key: _SCORE.unpack(score)[0] for key, score in stored.items()}
 
 
 def _key(prompt: str, answer: str) -> bytes:

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from hashlib import blake2b, file_digest
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from recsim.modalities import Encoder, batches
+from recsim.store import Store, Table
 
 Raw = TypeVar("Raw", bound=str | PathLike[str])
 Progress = Callable[[int], None]
 
 FOLDER_VARIABLE, FILE = "RECSIM_CACHE", "embeddings.sqlite"
 COMMIT_EVERY = 256  # items: about a dozen seconds of EfficientNet-Lite0 on one core are what a killed run loses
-_ASK_FOR = 500  # SQLite before 3.32 takes 999 values in a query
-_WAIT = 60.0  # seconds for another process to finish writing
-_OURS = (0x72656373, 1)  # application id ("recs") and version of the table
-_TABLE = """
-CREATE TABLE IF NOT EXISTS embeddings (
-    encoder TEXT NOT NULL,
-    content BLOB NOT NULL,
-    embedding BLOB NOT NULL,
-    PRIMARY KEY (encoder, content)
-)"""
+EMBEDDINGS = Table(
+    "embeddings",
+    maker="encoder",
+    key="content",
+    value="embedding",
+    holds="embeddings",
+    elsewhere=f"name another folder in the environment variable {FOLDER_VARIABLE}",
+)
 
 
 def default_path() -> Path:
@@ -50,7 +46,7 @@ def content_of(item: str | PathLike[str]) -> bytes:
         return file_digest(file, lambda: blake2b(digest_size=16)).digest()
 
 
-class EmbeddingCache:
+class EmbeddingCache(Store):
     """Embeddings by the fingerprint of the encoder and the content of the item, in an SQLite file.
 
     Every 256 new items are committed together, so that a run that was killed goes on where it was, and several
@@ -71,29 +67,7 @@ class EmbeddingCache:
             ValueError: if the file is damaged or something else.
             OSError: if it cannot be opened.
         """
-        self.path = default_path() if path is None else Path(path)
-        with self._told():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None)
-            try:
-                self._prepare()
-            except BaseException:
-                self._connection.close()
-                raise
-
-    def __enter__(self) -> EmbeddingCache:
-        """The cache itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Closes it."""
-        self.close()
-
-    def close(self) -> None:
-        """Closes the file; what was encoded is in it already."""
-        self._connection.close()
+        super().__init__(default_path() if path is None else Path(path), EMBEDDINGS)
 
     def encode(
         self, encoder: Encoder[Raw], items: Sequence[Raw], progress: Progress | None = None
@@ -144,62 +118,9 @@ class EmbeddingCache:
                 "compute in float32 or bfloat16, whose range is wider than that of float16, or leave the item out."
             )
         made = {content: row for (content, _), row in zip(new, rows, strict=True)}
-        with self._told(), self._transaction():
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO embeddings VALUES (?, ?, ?)",
-                [(encoder.fingerprint, content, row.astype("<f4").tobytes()) for content, row in made.items()],
-            )
+        self.put(encoder.fingerprint, {content: row.astype("<f4").tobytes() for content, row in made.items()})
         return made
 
     def _stored(self, encoder: Encoder[Raw], contents: Sequence[bytes]) -> dict[bytes, npt.NDArray[np.float32]]:
-        found: dict[bytes, npt.NDArray[np.float32]] = {}
-        with self._told():
-            for some in batches(list(dict.fromkeys(contents)), _ASK_FOR):
-                marks = ", ".join("?" * len(some))
-                for content, blob in self._connection.execute(
-                    f"SELECT content, embedding FROM embeddings WHERE encoder = ? AND content IN ({marks})",
-                    (encoder.fingerprint, *some),
-                ):
-                    if len(blob) != 4 * encoder.dim:
-                        raise sqlite3.DatabaseError(f"a row of {len(blob)} bytes for {encoder.dim} columns")
-                    found[content] = np.frombuffer(blob, "<f4").astype(np.float32, copy=False)
-        return found
-
-    def _prepare(self) -> None:
-        if self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            with self._transaction():
-                self._connection.execute(_TABLE)
-                self._connection.execute(f"PRAGMA application_id = {_OURS[0]}")
-                self._connection.execute(f"PRAGMA user_version = {_OURS[1]}")
-        found = tuple(
-            self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-        )
-        if found != _OURS:
-            raise sqlite3.DatabaseError("it was written by another program or another release of recsim")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All or nothing, even where the process is killed in the middle (SQLite's rollback journal)."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """SQLite's errors as a sentence."""
-        try:
-            yield
-        except (sqlite3.OperationalError, OSError) as error:
-            raise OSError(
-                f"the cache of embeddings {self.path} cannot be used ({error}): free it, or name another folder in "
-                f"the environment variable {FOLDER_VARIABLE}."
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise ValueError(
-                f"{self.path} is no usable cache of embeddings ({error}): delete this file; what it held is encoded "
-                "again."
-            ) from error
+        stored = self.get(encoder.fingerprint, list(dict.fromkeys(contents)), 4 * encoder.dim)
+        return {content: np.frombuffer(row, "<f4").astype(np.float32, copy=False) for content, row in stored.items()}

@@ -1,11 +1,13 @@
 import copy
 import pickle
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
 
 from recsim.language.cache import BLOCK, RememberedModel
+from recsim.modalities.cache import EmbeddingCache
 
 ANSWERS = (" yes", " no")
 
@@ -90,10 +92,20 @@ def test_copies_ask_the_same_model(path):
     np.testing.assert_array_equal(again.log_probs(["a"], ANSWERS), before)
 
 
-def test_a_file_of_something_else_is_refused(tmp_path):
+def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path):
     (tmp_path / "notes.txt").write_text("no database " * 100)
-    with pytest.raises(ValueError, match=r"notes.txt cannot keep a language model's scores \(file is not a database\)"):
+    refused = r"is no usable cache of a language model's scores \({}\): name another file, or delete this file"
+    with pytest.raises(ValueError, match=r"notes.txt " + refused.format("file is not a database")):
         RememberedModel(Counting(), tmp_path / "notes.txt")
+    with EmbeddingCache(tmp_path / "embeddings.sqlite"), closing(sqlite3.connect(tmp_path / "other.sqlite")) as other:
+        other.execute("CREATE TABLE letters (name TEXT)")
+    for name in ("embeddings.sqlite", "other.sqlite"):
+        before = (tmp_path / name).read_bytes()
+        with pytest.raises(ValueError, match=f"{name} " + refused.format("it was written by another program .*")):
+            RememberedModel(Counting(), tmp_path / name)
+        assert (tmp_path / name).read_bytes() == before
+    with pytest.raises(OSError, match=r"scores .* cannot be used \(unable to open.*: free it, or name another file"):
+        RememberedModel(Counting(), tmp_path)
 
 
 def test_scores_come_back_to_the_last_bit(tmp_path):
@@ -102,7 +114,7 @@ def test_scores_come_back_to_the_last_bit(tmp_path):
             return np.full((len(prompts), len(answers)), -1 / 3)
 
     path = tmp_path / "scores.sqlite"
-    RememberedModel(Odd(), path).log_probs(["a"], [" yes"])
-    with sqlite3.connect(path) as base:
-        assert base.execute("SELECT value FROM scores").fetchone() == (-1 / 3,)
-    base.close()
+    first = RememberedModel(Odd(), path).log_probs(["a"], [" yes"])
+    model = Counting()
+    assert RememberedModel(model, path).log_probs(["a"], [" yes"]) == first == [[-1 / 3]]
+    assert model.calls == []

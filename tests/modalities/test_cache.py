@@ -96,7 +96,7 @@ def test_a_file_is_known_by_its_content(path, tmp_path):
 
 def test_blocks_are_the_rows_in_order(path, monkeypatch):
     monkeypatch.setattr(cache_module, "COMMIT_EVERY", 2)
-    monkeypatch.setattr(cache_module, "_ASK_FOR", 2)
+    monkeypatch.setattr("recsim.store._ASK_FOR", 2)
     texts, told = [f"{'x' * number} y" for number in range(11)], []
     with EmbeddingCache(path) as cache:
         blocks = list(cache.blocks(Counting(), texts, size=4, progress=told.append))
@@ -137,7 +137,7 @@ def test_the_default_place(monkeypatch, tmp_path):
 def test_a_damaged_file_is_named(path, tmp_path):
     path.parent.mkdir()
     path.write_text("no database " * 100)
-    with pytest.raises(ValueError, match=r"cache\.sqlite is no usable cache .*: delete this file; what it held"):
+    with pytest.raises(ValueError, match=r"cache\.sqlite is no usable cache of embeddings .*, or delete this file"):
         EmbeddingCache(path)
     cut = tmp_path / "cut.sqlite"
     texts = [str(number) for number in range(3000)]
@@ -158,7 +158,7 @@ def test_rows_of_another_length_are_damage(path):
     longer.dim = 3
     with EmbeddingCache(path) as cache:
         cache.encode(Counting(), ["a"])
-        with pytest.raises(ValueError, match=r"no usable cache .*a row of 8 bytes for 3 columns.*delete this file"):
+        with pytest.raises(ValueError, match=r"no usable cache .*a value of 8 bytes in place of 12.*delete this file"):
             cache.encode(longer, ["a"])
 
 
