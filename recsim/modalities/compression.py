@@ -78,7 +78,7 @@ def _checked(name: str | PathLike[str], out: Path, overwrite: bool) -> str:
 
 
 def _write_text(name: str | PathLike[str], folder: Path) -> dict[str, Any]:
-    """Tokens to unit-norm means of a transformer's last hidden states, as `recsim.modalities.text.TextEncoder`."""
+    """Tokens to what `recsim.modalities.text.TextEncoder` makes of them."""
     import torch
 
     from recsim.modalities.text import TextEncoder
@@ -91,9 +91,8 @@ def _write_text(name: str | PathLike[str], folder: Path) -> dict[str, Any]:
             self.transformer = encoder._model
 
         def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            hidden = self.transformer(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-            real = attention_mask.unsqueeze(-1).to(hidden.dtype)
-            return torch.nn.functional.normalize((hidden * real).sum(dim=1) / real.sum(dim=1), dim=1)
+            vectors = encoder._vectors({"input_ids": input_ids, "attention_mask": attention_mask})
+            return torch.nn.functional.normalize(vectors, dim=1)
 
     tokens = encoder._tokenizer(["a red apple", "a bee"], padding=True, return_tensors="pt")
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=encoder.max_length)

@@ -74,9 +74,12 @@ class ExportedText(Exported):
         self._tokenizer.no_padding()
 
     def encode(self, items: Sequence[str]) -> NDArray[np.float32]:
-        """(m, d) float32 rows of length 1, one for each text; texts of like length share a batch, to save padding."""
+        """(m, d) float32 rows of length 1, one for each text; 0 for a text without tokens.
+
+        Texts of like length share a batch, to save padding.
+        """
         tokens = [one.ids for one in self._tokenizer.encode_batch(list(items))]
-        order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
+        order = sorted((row for row, ids in enumerate(tokens) if ids), key=lambda row: len(tokens[row]))
         encoded = np.zeros((len(items), self.dim), dtype=np.float32)
         for rows in batches(order, self.batch_size):
             padded = np.zeros((len(rows), len(tokens[rows[-1]])), np.int64)  # the longest is the last

@@ -1,6 +1,7 @@
 """Exported encoders give what the encoders of torch give, and broken folders are refused."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,29 @@ def test_texts_are_encoded_as_by_torch(source: Path, folder: Path) -> None:
     alone = np.concatenate([encoder.encode([text]) for text in TEXTS])
     np.testing.assert_allclose(alone, expected, atol=1e-5)
     assert encoder.encode([]).shape == (0, 64)
+
+
+def test_a_model_that_gives_its_first_token_is_exported_so(source: Path, tmp_path: Path) -> None:
+    from recsim.modalities.text import TextEncoder
+
+    first = shutil.copytree(source, tmp_path / "first")
+    (first / "1_Pooling").mkdir()
+    (first / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
+    expected = TextEncoder(first).encode(TEXTS)
+    assert np.abs(expected - TextEncoder(source).encode(TEXTS)).max() > 0.1
+    encoder = exported_encoder(export_encoder(first, tmp_path / "out"))
+    assert encoder is not None
+    np.testing.assert_allclose(encoder.encode(TEXTS), expected, atol=1e-5)
+
+
+def test_a_text_without_tokens_is_zero(folder: Path, tmp_path: Path) -> None:
+    plain = shutil.copytree(folder, tmp_path / "plain")
+    tokenizer = json.loads((plain / TOKENIZER).read_text())
+    (plain / TOKENIZER).write_text(json.dumps(tokenizer | {"post_processor": None}))  # which adds [CLS] and [SEP]
+    encoder = exported_encoder(plain)
+    assert encoder is not None
+    assert encoder.encode(TEXTS).any(axis=1).tolist() == [bool(text) for text in TEXTS]
+    assert encoder.encode([""]).tolist() == [[0.0] * 64]
 
 
 def test_an_exported_encoder_is_found_by_its_folder(folder: Path) -> None:
