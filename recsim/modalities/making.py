@@ -33,7 +33,7 @@ def make_modality(
     progress: Progress | None = None,
     tell: Callable[[str], object] = warnings.warn,
 ) -> Modality:
-    """The items encoded, and reduced to their first principal components as by `recsim.modalities.reduce`.
+    """The items encoded, and reduced to their first principal components (`recsim.modalities.reduce`).
 
     Embeddings are read from the cache block by block and never held together; what is held grows with m x `dim` only.
 

@@ -46,38 +46,3 @@ class PrincipalComponents:
         largest = components[np.arange(len(mean)), np.abs(components).argmax(axis=1)]
         noise = len(mean) * np.finfo(np.float64).eps  # second moments of rows of length 1 have trace 1
         return mean, components * np.sign(largest)[:, None], int((variances > noise).sum())
-
-
-def reduce_embedding(
-    embedding: npt.NDArray[np.floating[Any]],
-    dim: int,
-    present: npt.NDArray[np.bool_] | None = None,
-) -> npt.NDArray[np.float32]:
-    """The first `dim` principal components of the unit-norm rows, scaled to length 1 again.
-
-    Args:
-        embedding: (m, d) floating point.
-        dim: columns to keep, at most min(number of present items, d).
-        present: (m,) bool, which items have the embedding; by default all. Absent rows are not looked at.
-
-    Returns:
-        (m, dim) float32; the rows of absent items are 0.
-    """
-    present = np.ones(len(embedding), dtype=np.bool_) if present is None else present
-    empty = np.flatnonzero(present & ~embedding.any(axis=1))
-    if len(empty):
-        raise ValueError(
-            f"row {empty[0]} of the embedding is all zeros, so it has no direction: mark that item absent."
-        )
-    rows = unit_rows(embedding[present].astype(np.float64))
-    if not 1 <= dim <= min(rows.shape):
-        raise ValueError(
-            f"cannot reduce {rows.shape[0]} present rows of {rows.shape[1]} columns to {dim} columns: "
-            f"ask for 1 to {min(rows.shape)}."
-        )
-    fitted = PrincipalComponents(rows.shape[1])
-    fitted.add(rows)
-    centre, components, _ = fitted.fit()
-    reduced = np.zeros((len(embedding), dim), dtype=np.float32)
-    reduced[present] = unit_rows((rows - centre) @ components[:dim].T)
-    return reduced
