@@ -122,5 +122,5 @@ class EmbeddingCache(Store):
         return made
 
     def _stored(self, encoder: Encoder[Raw], contents: Sequence[bytes]) -> dict[bytes, npt.NDArray[np.float32]]:
-        stored = self.get(encoder.fingerprint, list(dict.fromkeys(contents)), 4 * encoder.dim)
+        stored = self.get(encoder.fingerprint, contents, 4 * encoder.dim)
         return {content: np.frombuffer(row, "<f4").astype(np.float32, copy=False) for content, row in stored.items()}

@@ -103,6 +103,13 @@ def test_items_in_which_nothing_is_known_become_absent_and_are_counted():
         make_modality("text", GloveEncoder(), texts, present, source="text")
 
 
+def test_items_in_which_nothing_is_known_have_no_influence():
+    texts = [*TEXTS[:20], *[""] * 10]
+    told = make_modality("text", Drawn(), texts, ALL[:30], source="text", dim=5, tell=lambda sentence: None)
+    alone = make_modality("text", Drawn(), texts[:20], ALL[:20], source="text", dim=5)
+    np.testing.assert_array_equal(told.embedding[:20], alone.embedding)
+
+
 @pytest.mark.parametrize(
     ("n_items", "asked", "columns"),
     [(3000, 64, 12), (3000, 3, 3), (5, 64, 4), (2, 64, 1)],  # d = 12, dim, m - 1 and m - 1
