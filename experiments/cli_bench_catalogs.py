@@ -29,7 +29,7 @@ def bench_encoders(
     seconds: Annotated[float, typer.Option(min=0.01, help="CPU-seconds of a repeat, at least.")] = 0.5,
 ) -> None:
     """How many texts and images an encoder takes in a CPU-second, and how large it is."""
-    from recsim.experiments import tables
+    from recsim.experiments.bench import tables
     from recsim.experiments.bench.encoders import EncoderSizes, bench
     from recsim.experiments.bench.measures import Effort
     from recsim.experiments.progress import console_display
@@ -50,7 +50,7 @@ def bench_import(
     n_items: Annotated[int, typer.Option("--n", min=2, help="Made-up items of the row large.")] = 100_000,
 ) -> None:
     """Seconds, CPU-seconds and peak memory of importing a table of one's own, and one of 100,000 made-up items."""
-    from recsim.experiments import tables
+    from recsim.experiments.bench import tables
     from recsim.experiments.bench.importing import ROWS, ImportSizes, bench
     from recsim.experiments.progress import console_display
 
@@ -78,7 +78,7 @@ def bench_retrieval(
 ) -> None:
     """What denoising, alignment and fusion of text and image are worth, and how well planted faults are found."""
     from recsim.catalog import load_catalog
-    from recsim.experiments import tables
+    from recsim.experiments.bench import tables
     from recsim.experiments.bench.emoji import fluent_emoji
     from recsim.experiments.bench.retrieval import RetrievalSize, retrieval
     from recsim.experiments.progress import console_display
@@ -108,9 +108,9 @@ def bench_corruption(
     from dataclasses import replace
 
     from recsim.experiments.bench.corruption import CorruptionSize, corruption
+    from recsim.experiments.bench.tables import print_corruption
     from recsim.experiments.checking import whole_numbers
     from recsim.experiments.progress import console_display
-    from recsim.experiments.tables import print_corruption
 
     size = CorruptionSize(
         severities=whole_numbers(severities, "--severities"),

@@ -30,7 +30,7 @@ def bench_env(
 
     Observation and reward are included, and one thread is used where nothing else is said.
     """
-    from recsim.experiments import tables
+    from recsim.experiments.bench import tables
     from recsim.experiments.bench.measures import Effort, Sizes
     from recsim.experiments.bench.run import bench
     from recsim.experiments.progress import console_display
@@ -58,7 +58,8 @@ def bench_presets(
     threads: Threads = 1,
 ) -> None:
     """What the built-in worlds have to offer: returns from random slates up to the planning oracle."""
-    from recsim.experiments import presets, tables
+    from recsim.experiments import presets
+    from recsim.experiments.bench import tables
     from recsim.experiments.progress import console_display
 
     size = presets.Size(users, planned, launch, budget, slate_size, horizon)
@@ -96,7 +97,7 @@ def bench_learn(
     threads: Threads = 1,
 ) -> None:
     """What agents earn in the built-in worlds, whether the project's claims hold, and how fast PPO trains."""
-    from recsim.experiments import tables
+    from recsim.experiments.bench import tables
     from recsim.experiments.checking import mapping
     from recsim.experiments.learning.run import learn
     from recsim.experiments.learning.size import CLAIMED, FUSIONS, QUICK, Size
@@ -138,7 +139,7 @@ def bench_ope(
     seconds: Annotated[float, typer.Option(min=0.01, help="CPU-seconds of a repeat of marginals, at least.")] = 0.5,
 ) -> None:
     """Speed and memory of off-policy evaluation beside what is promised."""
-    from recsim.experiments import tables
+    from recsim.experiments.bench import tables
     from recsim.experiments.bench.measures import Effort
     from recsim.experiments.bench.ope import OpeSizes, bench
     from recsim.experiments.progress import console_display
@@ -158,7 +159,7 @@ def bench_coverage(
     seed: Annotated[int, typer.Option(min=0, help="Of the logs.")] = 0,
 ) -> None:
     """How often intervals hold the truth, in worlds where it is known, and what the verdicts say there."""
-    from recsim.experiments import tables
+    from recsim.experiments.bench import tables
     from recsim.experiments.bench.coverage import CoverageSize, coverage
     from recsim.experiments.progress import console_display
 
@@ -186,7 +187,7 @@ def bench_interests(
     seed: Annotated[int, typer.Option(min=0, help="Of the first world.")] = 0,
 ) -> None:
     """How well hidden interests are predicted from what users were shown and clicked."""
-    from recsim.experiments import tables
+    from recsim.experiments.bench import tables
     from recsim.experiments.bench.interests import InterestSize, interests, lengths
     from recsim.experiments.progress import console_display
     from recsim.language.model import CausalLM

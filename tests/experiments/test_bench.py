@@ -16,8 +16,8 @@ from recsim.envs import SlateVectorEnv
 from recsim.experiments.bench import large, measures, steps
 from recsim.experiments.bench.measures import GIB, RATE, SECONDS, TIMES, Effort, Sizes, measure, promised, rates
 from recsim.experiments.bench.peers import DRIVERS, peers
+from recsim.experiments.bench.tables import print_bench
 from recsim.experiments.progress import Lines, Silent
-from recsim.experiments.tables import print_bench
 
 ROOT = Path(__file__).parents[2]
 SMALL = Sizes(n=300, k=3, n_items=50, n_users=1100)

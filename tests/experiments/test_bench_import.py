@@ -9,9 +9,9 @@ from rich.console import Console
 
 from recsim.experiments.bench.importing import ImportSizes, bench, made_up_shop
 from recsim.experiments.bench.measures import GIB, SECONDS, measure, promised
+from recsim.experiments.bench.tables import print_import_bench
 from recsim.experiments.errors import UserError
 from recsim.experiments.progress import Lines, Silent
-from recsim.experiments.tables import print_import_bench
 
 TINY = ImportSizes(n_items=12)
 

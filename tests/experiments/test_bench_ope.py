@@ -14,9 +14,9 @@ from recsim.experiments.bench.large import STATUS
 from recsim.experiments.bench.made_up_log import TARGET, make_slates, write_file
 from recsim.experiments.bench.measures import CONTEXTS, CPU_SECONDS, Effort, measure, promised
 from recsim.experiments.bench.ope import OpeSizes, bench, enumeration_error
+from recsim.experiments.bench.tables import print_ope_bench
 from recsim.experiments.errors import UserError
 from recsim.experiments.progress import Lines, Silent
-from recsim.experiments.tables import print_ope_bench
 from recsim.ope import Resamples, bootstrap, slate
 from recsim.ope.folders.folder import evaluate_folder
 

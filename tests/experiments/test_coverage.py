@@ -11,9 +11,9 @@ from rich.console import Console
 from recsim.experiments.bench import coverage as bench
 from recsim.experiments.bench.coverage import CoverageSize, coverage, intervals_of, terms_of, verdicts_of
 from recsim.experiments.bench.coverage_worlds import World, worlds
+from recsim.experiments.bench.tables import print_coverage
 from recsim.experiments.errors import UserError
 from recsim.experiments.progress import Lines, Silent
-from recsim.experiments.tables import print_coverage
 from recsim.ope import Resamples
 from recsim.ope.terms import Terms
 

@@ -14,10 +14,10 @@ from recsim.experiments.bench.emoji import fluent_emoji
 from recsim.experiments.bench.planted import labels_found, swapped, told_apart
 from recsim.experiments.bench.retrieval import RetrievalSize, retrieval
 from recsim.experiments.bench.retrieval_spaces import aligned_spaces, taught_spaces
+from recsim.experiments.bench.tables import print_retrieval
 from recsim.experiments.cli import app
 from recsim.experiments.errors import UserError
 from recsim.experiments.progress import Silent
-from recsim.experiments.tables import print_retrieval
 from recsim.modalities.preparing.pairs import folds, pairs_of
 
 EMOJI = Path(__file__).parents[3] / "shared" / "data" / "fluent-emoji-color"
