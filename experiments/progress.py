@@ -9,8 +9,10 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 Advance = Callable[[int], None]
+NAME = 35  # characters of a stage that stand beside its bar: with bar, share and times, they fit 80 columns
 
 
 class Display(Protocol):
@@ -46,10 +48,10 @@ class Lines:
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Advance]:
-        """Prints the name and the seconds it took."""
+        """Prints the seconds it took, which line up whatever the length of the name, and the name."""
         started = time.perf_counter()
         yield lambda done: None
-        self._console.print(f"{name:<24} {time.perf_counter() - started:8.1f} s", highlight=False)
+        self.note(f"{time.perf_counter() - started:8.1f} s  {name}")
 
     def note(self, sentence: str) -> None:
         """Prints the sentence."""
@@ -83,8 +85,10 @@ def console_display(console: Console) -> Iterator[Display]:
         yield Lines(console)
         return
     columns = (
-        TextColumn("{task.description:<24}"),
-        BarColumn(bar_width=24),
+        TextColumn(
+            "{task.description}", markup=False, table_column=Column(width=NAME, no_wrap=True, overflow="ellipsis")
+        ),
+        BarColumn(bar_width=20),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),

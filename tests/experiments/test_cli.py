@@ -93,7 +93,7 @@ def test_run_prints_a_line_a_stage_and_a_table(
     out = tmp_path / "run"
     result = recsim("run", small_file, "--out", out)
     assert result.exit_code == 0, result.output
-    stages = [line.rpartition(" s")[0].rpartition("  ")[0].strip() for line in result.stderr.splitlines()]
+    stages = [line.partition(" s  ")[2] for line in result.stderr.splitlines()]
     assert stages == list(json.loads((out / "timings.json").read_text()))
     assert (out / "metrics.json").read_bytes() == (small_run / "metrics.json").read_bytes()
     lines = result.stdout.splitlines()

@@ -31,7 +31,7 @@ def test_a_pipe_gets_a_line_a_stage() -> None:
     with displayed(terminal=False) as (display, text):
         assert isinstance(display, Lines)
         work(display)
-    assert re.fullmatch(r"first +0\.0 s\na \[bold\]plain\[/bold\] sentence\nsecond +0\.0 s\n", text.getvalue()), (
+    assert re.fullmatch(r" +0\.0 s  first\na \[bold\]plain\[/bold\] sentence\n +0\.0 s  second\n", text.getvalue()), (
         text.getvalue()
     )
 
@@ -44,6 +44,32 @@ def test_a_terminal_gets_a_bar_a_stage() -> None:
     for name in ("first", "second"):
         assert re.search(rf"{name} .*100 %", shown)
     assert "a [bold]plain[/bold] sentence" in shown
+
+
+LONG = ("encode images by efficientnet-lite0", f"encode texts by /models/{'x' * 99}[b]")
+
+
+def test_long_names_of_stages_line_up_in_a_pipe() -> None:
+    with displayed(terminal=False) as (display, text):
+        for name in ("read rows", *LONG):
+            with display.stage(name, 1):
+                pass
+    lines = text.getvalue().splitlines()
+    assert [line[12:] for line in lines] == ["read rows", *LONG]
+    assert {line[9:12] for line in lines} == {"s  "}
+
+
+def test_long_names_of_stages_line_up_on_a_terminal() -> None:
+    with displayed(terminal=True) as (display, text):
+        for name in ("read rows", *LONG):
+            with display.stage(name, 1):
+                pass
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text.getvalue())
+    lines = [line.rstrip() for line in re.split(r"[\r\n]+", shown)[-4:-1]]
+    assert [line[:36].rstrip() for line in lines] == ["read rows", LONG[0], f"{LONG[1][:34]}…"]
+    assert {line.index("100 %") for line in lines} == {lines[0].index("100 %")}
+    assert max(map(len, lines)) <= 80
+    assert all(line.endswith("0:00:00") for line in lines)
 
 
 def test_a_stage_that_fails_is_not_told_as_done() -> None:
