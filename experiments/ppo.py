@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stable_baselines3 import PPO
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecMonitor
 
 from recsim.agents.fusion import fit_fusion
@@ -57,9 +58,11 @@ def make_ppo(policy: PPOPolicy, world: World, warm_start: StaticFusion | None) -
         settings |= {"rollout_buffer_class": PositionRolloutBuffer, "rollout_buffer_kwargs": {"env": env}}
     seed = env.simulator.seed  # SB3 seeds its environment too: with the same number, nothing changes
     with input_errors(f"{policy.title!r}: "):
-        return PPO(
+        model = PPO(
             PlackettLucePolicy, VecMonitor(env), policy_kwargs=kwargs, seed=seed, device="cpu", verbose=0, **settings
         )
+    model.set_logger(Logger(None, []))  # its own would leave an empty folder in the system's temporary one
+    return model
 
 
 def ppo_learner(

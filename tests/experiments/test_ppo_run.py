@@ -142,6 +142,15 @@ def test_settings_reach_sb3(smoke: RunConfig, ppo: PPOPolicy) -> None:
     assert model.clip_range(1.0) == 0.4  # type: ignore[operator]
 
 
+def test_a_model_leaves_no_folder_of_logs_in_the_temporary_one(
+    smoke: RunConfig, ppo: PPOPolicy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SB3_LOGDIR")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    make_ppo(ppo, World.of(smoke), None).learn(256)
+    assert list(tmp_path.glob("SB3-*")) == []
+
+
 def test_the_curve_is_measured_as_often_as_asked(smoke: RunConfig, ppo: PPOPolicy, tmp_path: Path) -> None:
     often = ppo.model_copy(update={"timesteps": 768, "eval_every": 300})
     world = World.of(smoke)
