@@ -108,18 +108,19 @@ def denoise(catalog: Catalog, step: Denoise, seed: int) -> Catalog:
 
 
 def find_outliers(catalog: Catalog, step: Outliers, seed: int) -> Catalog:
-    """Items that are unlike all others, flagged, and clipped if that is asked for."""
+    """Items that are unlike all others: flagged, or clipped where that is asked for and they lie farther out."""
     modality = modality_of(catalog, step.modality)
     present, ids = np.flatnonzero(modality.present), item_ids(catalog)
     rows = modality.embedding[present].astype(np.float64)
     found, score = outliers(rows, step.share, seed)
     new, moved = clipped(rows, found) if step.action == "clip" else (rows, np.zeros(len(rows), np.bool_))
+    stays = "kept: no farther from the centre than other items" if step.action == "clip" else "flagged"
     findings = [
         Finding(
             ids[present[row]],
             f"outlier in {step.modality}",
             f"isolation score {score[row]:.3f}, median {np.median(score):.3f}",
-            "clipped toward the centre" if moved[row] else "flagged",
+            "clipped toward the centre" if moved[row] else stays,
         )
         for row in np.flatnonzero(found)
     ]

@@ -157,7 +157,13 @@ def test_outliers_are_flagged_or_clipped() -> None:
     assert flagged.findings["item_id"].to_list() == ["item-000011", "item-000060"]
     assert np.array_equal(flagged.modalities["image"].embedding, embedding)
     moved = prepared(odd, Outliers(modality="image", share=0.01, action="clip"))
+    assert set(flagged.findings["done"]) == {"flagged"}
     assert set(moved.findings["done"]) == {"clipped toward the centre"}
+    near = prepared(catalog, Outliers(modality="image", share=0.2, action="clip"))  # rows of length 1: some stay
+    assert set(near.findings["done"]) == {
+        "clipped toward the centre",
+        "kept: no farther from the centre than other items",
+    }
     rest = np.delete(np.arange(200), [11, 60])
     new = moved.modalities["image"].embedding
     assert np.array_equal(new[rest], embedding[rest])
