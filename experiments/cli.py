@@ -110,7 +110,7 @@ def repeat(
     from recsim.experiments.progress import console_display
     from recsim.experiments.repeating import repeat
 
-    with resumable("the same command"), console_display(stderr()) as display:
+    with resumable(), console_display(stderr()) as display:
         found = repeat(settings, seeds, runs or Path("runs") / settings.name, n_threads=threads, display=display)
     tell(found, out, json, tables.print_repeated)
 

@@ -120,7 +120,7 @@ def bench_learn(
         recent=recent,
         rounds=rounds,
     )
-    with resumable("the same command"), console_display(stderr()) as display:
+    with resumable(), console_display(stderr()) as display:
         found = learn(size, runs, n_threads=threads, display=display)
     tell(found, out, json, tables.print_learn)
 

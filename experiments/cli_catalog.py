@@ -138,7 +138,7 @@ def catalog_import(
             device=device,
             imported=date.date() if date else None,
         )
-    with resumable("the same command"), console_display(stderr()) as display:
+    with resumable(), console_display(stderr()) as display:
         found = run_import(source, images, out, options, overwrite=overwrite, display=display)
     print_imported(found)
 

@@ -45,15 +45,18 @@ def stderr() -> Console:
 
 
 class resumable:
-    """Ctrl-C inside ends with one sentence that says how to go on, and exit code 130."""
+    """Ctrl-C inside ends with a sentence that says how to go on, and exit code 130.
 
-    def __init__(self, command: str) -> None:
-        self._command = command
+    What goes on is `command`, or by default the same one again.
+    """
+
+    def __init__(self, command: str = "") -> None:
+        self._on = f"To go on, run: {command}" if command else "To go on, run the same command again."
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is KeyboardInterrupt:
-            typer.echo(f"Interrupted; finished stages are kept. Go on with: {self._command}", err=True)
+            typer.echo(f"Interrupted; finished stages are kept. {self._on}", err=True)
             raise typer.Exit(130)

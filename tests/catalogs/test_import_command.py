@@ -188,5 +188,5 @@ def test_ctrl_c_says_how_to_go_on(shop: Path, call: Callable[..., Result], monke
     result = call("items.csv", "--out", "made")
     assert (result.exit_code, result.stderr) == (
         130,
-        "Interrupted; finished stages are kept. Go on with: the same command\n",
+        "Interrupted; finished stages are kept. To go on, run the same command again.\n",
     )

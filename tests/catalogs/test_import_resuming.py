@@ -240,7 +240,7 @@ def test_killed_and_interrupted_from_outside(tmp_path: Path) -> None:
         if number == 1:
             assert process.returncode == 130
             assert errors.decode().splitlines()[-1] == (
-                "Interrupted; finished stages are kept. Go on with: the same command"
+                "Interrupted; finished stages are kept. To go on, run the same command again."
             )
         assert n_checked(out) > before
         assert not out.exists()

@@ -119,7 +119,7 @@ def test_an_interrupted_run_says_how_to_go_on(
     result = recsim("run", small_file, "--out", out)
     assert result.exit_code == 130
     assert result.stderr.splitlines()[-1] == (
-        f"Interrupted; finished stages are kept. Go on with: recsim run {small_file} --out '{out}' --resume"
+        f"Interrupted; finished stages are kept. To go on, run: recsim run {small_file} --out '{out}' --resume"
     )
 
 

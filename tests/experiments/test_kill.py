@@ -89,6 +89,6 @@ def test_ctrl_c_says_how_to_go_on(smoke_file: Path, tmp_path: Path) -> None:
         process.kill()
     assert process.returncode == 130
     last = errors.decode().splitlines()[-1]
-    assert last == (f"Interrupted; finished stages are kept. Go on with: recsim run {long} --out {out} --resume")
+    assert last == (f"Interrupted; finished stages are kept. To go on, run: recsim run {long} --out {out} --resume")
     assert "Traceback" not in errors.decode()
     assert_whole(out)

@@ -160,7 +160,7 @@ def test_ctrl_c_says_how_to_go_on(learned: Learned, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(run, "finish", interrupted)
     result = learned.bench("choc")
     assert result.exit_code == 130
-    assert "Interrupted; finished stages are kept. Go on with: the same command" in result.stderr
+    assert "Interrupted; finished stages are kept. To go on, run the same command again." in result.stderr
 
 
 def test_stages_whose_sizes_no_config_tells_have_them_in_their_names() -> None:
