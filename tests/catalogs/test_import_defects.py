@@ -39,6 +39,7 @@ DEFECTS: list[tuple[dict[str, str], list[str]]] = [
     ({"sku": "copy", "photo": "5.png"}, ["repeated content", "same image"]),
     ({"sku": "null", "photo": "6.png", "description": "N/A", "since": "null"}, ["empty marker"]),
     ({"sku": "moji", "photo": "7.png", "name": "CafÃ©"}, ["mojibake"]),
+    ({"sku": "red", "photo": "7.png", "name": "\x1b[31mRed\x1b[0m hat"}, ["terminal command", "same image"]),
     ({"sku": "html", "photo": "8.png", "description": "<b>Bold</b> &amp; new"}, ["markup"]),
     ({"sku": "bell", "photo": "9.png", "name": "Ding\x07"}, ["control characters"]),
     ({"sku": "untitled", "photo": "10.png", "name": ""}, ["missing title"]),
@@ -189,9 +190,10 @@ def test_what_is_done_is_done(catalog: Catalog, item: Callable[[str], "pd.Series
     assert item("copy")["image"] == item("6")["image"]
     assert (item("null")["text"], item("null")["created"]) == ("Hat", "")
     assert item("moji")["title"] == "Café"
+    assert item("red")["title"] == "Red hat"
     assert item("html")["text"] == "Hat. Bold & new"
     assert item("bell")["title"] == "Ding"
-    assert item("untitled")["title"] == item("untitled")["text"] == "A fine one, number 11"
+    assert item("untitled")["title"] == item("untitled")["text"] == "A fine one, number 12"
     assert (item("mute")["title"], item("mute")["text"]) == ("", "")
     assert len(item("long")["text"]) == len("Hat. ") + 4000 * len("blah ") - 1 > LONGEST
     assert item("nowhere")["category"] == "unknown"

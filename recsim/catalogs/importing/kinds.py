@@ -38,6 +38,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("missing id", "rows", "the number of the row is its id"),
     Kind("repeated content", "rows", "kept: only the id differs from an earlier row"),
     Kind("row without content", "rows", "left out: it has no category, no text and no image"),
+    Kind("terminal command", "texts", "removed whole: it sets colours, moves the cursor and the like"),
     Kind("mojibake", "texts", "letters that were decoded wrongly are repaired"),
     Kind("markup", "texts", "HTML tags and entities are turned into plain text"),
     Kind("control characters", "texts", "removed"),

@@ -8,6 +8,8 @@ from functools import cache
 from html.parser import HTMLParser
 from typing import Any
 
+from recsim.report.plain_text import COMMAND
+
 LONGEST = 10_000  # characters that an encoder sees; the longest context of the built-in ones is 256 tokens
 TITLE = 80  # characters of a text that may stand for a title
 EMPTY_MARKERS = frozenset({"null", "none", "nan", "n/a", "#n/a", "<na>", "nil", "-", "--"})
@@ -29,7 +31,7 @@ class Cleaned:
 
 
 def clean_text(text: str) -> Cleaned:
-    r"""Plain text: decoded rightly, without markup and control characters, with single spaces.
+    r"""Plain text: decoded rightly, without markup, commands to a terminal and control characters, with single spaces.
 
     >>> clean_text("<b>Caf\u00c3\u00a9</b> &amp; bar")
     Cleaned(text='Café & bar', repaired=('mojibake', 'markup'))
@@ -37,6 +39,9 @@ def clean_text(text: str) -> Cleaned:
     if _CLEAN.fullmatch(text):
         return Cleaned(" ".join(text.split()))
     repaired = []
+    if COMMAND.search(text):
+        text = COMMAND.sub("", text)
+        repaired.append("terminal command")
     if (fixed := _decoded(text)) != text:
         repaired.append("mojibake")
     if _MARKUP.search(fixed):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import re
 
+from recsim.report.plain_text import COMMAND
+
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|<!--.*?-->", flags=re.DOTALL)
 _SPACES = re.compile(r"\s+")
 _SPACE_BEFORE = re.compile(r"\s+([,.;:!?])(?=\s|$)")
@@ -17,7 +19,7 @@ LETTERS_AND_DIGITS = 7  # characters from which a word of letters and at least t
 
 
 def cleaned(text: str, *, ids: bool = False) -> str:
-    """The text with broken letters mended, entities resolved, and without markup and stray spaces.
+    """The text with letters mended and entities resolved, without markup, commands to a terminal and stray spaces.
 
     Letters that were read in the wrong encoding are mended by ftfy (Speer 2019, https://doi.org/10.5281/zenodo.2591652).
 
@@ -30,7 +32,7 @@ def cleaned(text: str, *, ids: bool = False) -> str:
     """
     import ftfy
 
-    text = html.unescape(html.unescape(ftfy.fix_text(text)))
+    text = html.unescape(html.unescape(ftfy.fix_text(COMMAND.sub("", text))))
     text = _MARKUP.sub(" ", text)
     if ids:
         text = _WORD.sub(lambda word: "" if looks_like_id(word[0].strip(".:()[]\"'#")) else word[0], text)
