@@ -20,6 +20,9 @@ from recsim.experiments.policy_settings import AgentSettings, FusionPolicy, LLMR
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
+CHECK = "check colons, quotes, brackets and indents there"
+
+
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """The safe loader, which also takes 3e-4 for a number, as people and YAML 1.2 do."""
 
@@ -71,8 +74,7 @@ def first_difference(old: RunConfig, new: RunConfig) -> tuple[str, Any, Any] | N
 
 def _validated(path: Path, model: type[Settings]) -> tuple[yaml.Node, Settings]:
     """The file as nodes, and what it says."""
-    required = [name for name, field in model.model_fields.items() if field.is_required()]
-    root, data = _parsed(path, required)
+    root, data = _parsed(path, model)
     _refuse_duplicates(path, root)
     try:
         return root, model.model_validate(data)
@@ -81,7 +83,7 @@ def _validated(path: Path, model: type[Settings]) -> tuple[yaml.Node, Settings]:
         raise
 
 
-def _parsed(path: Path, required: list[str]) -> tuple[yaml.Node, Any]:
+def _parsed(path: Path, model: type[BaseModel]) -> tuple[yaml.Node, Any]:
     """The file as nodes, which know their lines, and as plain data."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -95,17 +97,24 @@ def _parsed(path: Path, required: list[str]) -> tuple[yaml.Node, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: this is not YAML: {error.problem}.") from error
+        raise ConfigError(f"{path}{line}: this is not YAML: {error.problem}; {CHECK}.") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: this is not YAML: {' '.join(str(error).split())}.") from error
     if root is None:
-        keys = f"keys {' and '.join(required)}" if len(required) > 1 else f"key {''.join(required)}"
-        raise ConfigError(f"{path} is empty; it needs at least the {keys}.")
+        raise ConfigError(f"{path} is empty; it needs at least {_wanted(model)}.")
     if not isinstance(root, yaml.MappingNode):
         found = "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
         line = root.start_mark.line + 1
         raise ConfigError(f"{path}, line {line}: the file is {found} at its top level; it must be keys with values.")
     return root, data
+
+
+def _wanted(model: type[BaseModel]) -> str:
+    """The keys that a file must have, or where all may be left out, some."""
+    required = [name for name, field in model.model_fields.items() if field.is_required()]
+    if not required:
+        return f"one of the keys {', '.join(model.model_fields)}"
+    return f"the key{'s' if len(required) > 1 else ''} {' and '.join(required)}"
 
 
 def _refuse(path: Path, root: yaml.Node, problems: list[Problem]) -> None:

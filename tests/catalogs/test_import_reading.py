@@ -110,7 +110,9 @@ def test_the_place_of_a_wrong_byte_far_inside(tmp_path: Path) -> None:
         ("a.parquet", b"PAR1 and no more", "a.parquet cannot be read as Parquet"),
         ("a.jsonl", b'{"a": 1}\n{"a": \n', "a.jsonl, line 2 is no JSON"),
         ("a.jsonl", b"[1, 2]\n", "a.jsonl, line 1 is no JSON object"),
-        ("a.jsonl", b"\n\n", "a.jsonl has no rows"),
+        ("a.jsonl", b"", "a.jsonl is empty: it needs a JSON object for each item, one a line"),
+        ("a.parquet", b"", "a.parquet is empty: it needs a row for each item"),
+        ("a.jsonl", b"\n\n", "a.jsonl has no rows: it needs a JSON object for each item, one a line"),
         ("a.jsonl", b'{"a": "\xff"}\n', r"a.jsonl, line 1: byte 7 \(0xff\) is no utf-8"),
     ],
 )
@@ -130,6 +132,22 @@ def test_what_is_not_there_or_cannot_be_meant(tmp_path: Path) -> None:
         open_source(path, encoding="latin-99")
     with pytest.raises(ValueError, match="--separator is ';;': it must be one character"):
         open_source(path, separator=";;")
+    with pytest.raises(ValueError, match="--separator is '': it must be one character"):
+        open_source(path, separator="")
+    with pytest.raises(
+        ValueError,
+        match="--separator is ';', which does not stand in the first line of .*a.csv, 'id,name,price': leave",
+    ):
+        open_source(path, separator=";")
+    lines = written(tmp_path / "a.jsonl", '{"id": 1}\n')
+    with pytest.raises(ValueError, match=r"--separator is ';', and .*a.jsonl is no CSV, which alone has one: leave"):
+        open_source(lines, separator=";")
+
+
+def test_a_tab_can_be_typed_and_one_column_needs_no_separator(tmp_path: Path) -> None:
+    assert open_source(written(tmp_path / "a.csv", "a\tb,c\n"), separator=r"\t").columns == ("a", "b,c")
+    assert open_source(written(tmp_path / "b.csv", "a b\n1\n"), separator=";").columns == ("a b",)
+    assert open_source(written(tmp_path / "c.csv", '"a,b"\n1\n')).columns == ("a,b",)
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from recsim.catalogs.importing import delimited
+from recsim.catalogs.importing.findings import quoted
 from recsim.catalogs.importing.opening import text_lines, wrong_bytes
 from recsim.catalogs.importing.values import as_text
 
 Form = Literal["csv", "parquet", "jsonl"]
 CHUNK = 4096  # rows
-FORM_OF = {
+FORM_OF: dict[str, Form] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
@@ -24,6 +25,11 @@ FORM_OF = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
+}
+NEEDED: dict[Form, str] = {
+    "csv": "a header and a row for each item",
+    "parquet": "a row for each item",
+    "jsonl": "a JSON object for each item, one a line",
 }
 
 
@@ -80,12 +86,13 @@ class Source:
 
 
 def open_source(path: Path, *, encoding: str = "utf-8", separator: str | None = None) -> Source:
-    """A file whose columns are known.
+    r"""A file whose columns are known.
 
     Args:
         path: named ``.csv``, ``.tsv``, ``.txt``, ``.parquet``, ``.jsonl`` or ``.ndjson``; text files also with ``.gz``.
         encoding: of text files, as Python names it.
-        separator: of CSV files; by default the one of ``, ; tab |`` that makes the most of the first rows.
+        separator: of CSV files, one character or ``\t``; by default the one of ``, ; tab |`` that makes the most of the
+            first rows.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -93,31 +100,45 @@ def open_source(path: Path, *, encoding: str = "utf-8", separator: str | None = 
     """
     form = _form(path)
     _check_encoding(encoding)
+    if separator is not None and form != "csv":
+        raise ValueError(f"--separator is {separator!r}, and {path} is no CSV, which alone has one: leave it out.")
     if form == "parquet":
         return Source(path, form, _parquet_columns(path), encoding, "")
     if form == "jsonl":
         return Source(path, form, _json_columns(path, encoding), encoding, "")
-    separator = separator or delimited.likely_separator(path, encoding)
-    if len(separator) != 1:
-        raise ValueError(f"--separator is {separator!r}: it must be one character, such as ';'.")
-    header = next(delimited.rows(path, encoding, separator), None)
+    likely = delimited.likely_separator(path, encoding)
+    used = likely if separator is None else _one_character(separator)
+    header = next(delimited.rows(path, encoding, used), None)
     if header is None:
-        raise ValueError(f"{path} has no lines: it needs a header and a row for each item.")
-    return Source(path, form, _named(header, path), encoding, separator)
+        raise ValueError(f"{path} has no lines: it needs {NEEDED[form]}.")
+    if len(header) == 1 and used != likely and likely in header[0]:
+        raise ValueError(
+            f"--separator is {separator!r}, which does not stand in the first line of {path}, {quoted(header[0])}: "
+            "leave it out, or name the one that stands there."
+        )
+    return Source(path, form, _named(header, path), encoding, used)
+
+
+def _one_character(separator: str) -> str:
+    if separator == "\\t":
+        return "\t"
+    if len(separator) != 1:
+        raise ValueError(f"--separator is {separator!r}: it must be one character, such as ';', or '\\t' for a tab.")
+    return separator
 
 
 def _form(path: Path) -> Form:
     if not path.is_file():
         found = "is a folder" if path.is_dir() else "does not exist"
         raise FileNotFoundError(f"{path} {found}: name the CSV, Parquet or JSON-lines file that lists the items.")
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty: it needs a header and a row for each item.")
     inner = path.with_suffix("") if path.suffix.lower() == ".gz" else path
     form = FORM_OF.get(inner.suffix.lower())
     if form is None or (form == "parquet" and inner != path):
         hint = "uncompress it first, Parquet is compressed inside" if form else f"choose from {', '.join(FORM_OF)}"
         raise ValueError(f"{path} has a name that ends in {''.join(path.suffixes[-2:])!r}: {hint}.")
-    return form  # type: ignore[return-value]
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty: it needs {NEEDED[form]}.")
+    return form
 
 
 def _check_encoding(encoding: str) -> None:
@@ -176,7 +197,7 @@ def _json_columns(path: Path, encoding: str) -> tuple[str, ...]:
     for row in _json_rows(path, encoding):
         names |= dict.fromkeys(row)
     if not names:
-        raise ValueError(f"{path} has no rows: it needs a JSON object a line for each item.")
+        raise ValueError(f"{path} has no rows: it needs {NEEDED['jsonl']}.")
     return tuple(names)
 
 
