@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import yaml
-from pydantic import ValidationError
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -17,21 +15,22 @@ from recsim.catalogs.importing.mapping import ColumnMapping, mapping_of_flags
 from recsim.catalogs.importing.options import ImportOptions
 from recsim.catalogs.importing.run import Imported, import_catalog
 from recsim.encoding import Source
-from recsim.experiments.config_problems import problems_of
+from recsim.experiments.config_file import read_settings
 from recsim.experiments.errors import UserError, input_errors
 from recsim.experiments.progress import Display
 from recsim.modalities.names import automatic
 
-EXAMPLE = 30  # characters of an example in the report
+EXAMPLE = 60  # characters of an example in the report
+SENTENCES = ("guessed column", "missing column", "modality left out")  # kinds that are told one by one
 
 
 def read_mapping(path: Path | None, flags: Sequence[str]) -> ColumnMapping:
     """The mapping in a YAML file, if there is one, with what flags such as ``title=product_name`` say instead.
 
     Raises:
-        UserError: if the file or a flag cannot be used, with the key and the remedy.
+        UserError: if the file or a flag cannot be used, with the line, the key and the remedy.
     """
-    base = ColumnMapping() if path is None else _mapping_of(path)
+    base = ColumnMapping() if path is None else read_settings(path, ColumnMapping)
     with input_errors():
         return mapping_of_flags(flags, base)
 
@@ -52,13 +51,14 @@ def run_import(
 
 
 def print_imported(found: Imported) -> None:
-    """What was found, a row a kind, and where the catalogue is."""
+    """What was found, each kind once, and where the catalogue is; encoders that stand in were told before the work."""
     console = Console(highlight=False)
     for one in found.told:
-        if one.what in ("guessed column", "missing column", "encoder replaced", "modality left out"):
+        if one.what in SENTENCES:
             console.print(f"[bold]{one.what}[/]: {escape(one.found)}; {escape(one.done)}.")
-    if found.counts:
-        console.print(_report(found))
+    counts = {what: count for what, count in found.counts.items() if what not in (*SENTENCES, "encoder replaced")}
+    if counts:
+        console.print(_report(found, counts))
     left = sum(found.counts.get(what, 0) for what in LEFT_OUT)
     where = " All findings: findings.parquet in the catalogue." if found.counts else " Nothing odd was found."
     console.print(f"{found.n_rows:,} rows of the source: {found.n_items:,} items and {left:,} left out.{where}")
@@ -81,31 +81,15 @@ def replaced_encoder(source: Source, name: str) -> Iterator[str]:
         )
 
 
-def _report(found: Imported) -> Table:
+def _report(found: Imported, counts: Mapping[str, int]) -> Table:
     table = Table(title="What was found", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     table.add_column("kind", overflow="fold", max_width=16)
     table.add_column("times", justify="right", no_wrap=True)
     table.add_column("what was done", overflow="fold", max_width=24)
     table.add_column("an example", overflow="fold")
     first = found.findings.drop_duplicates("what").set_index("what")
-    for what, count in found.counts.items():
+    for what, count in counts.items():
         example = str(first.loc[what, "found"])
-        short = example if len(example) <= EXAMPLE * 2 else f"{example[: EXAMPLE * 2]}…"
+        short = example if len(example) <= EXAMPLE else f"{example[:EXAMPLE]}…"
         table.add_row(what, f"{count:,}", KIND_OF[what].done, escape(short))
     return table
-
-
-def _mapping_of(path: Path) -> ColumnMapping:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"mapping {path} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(data, dict):
-        raise UserError(f"{path} holds no keys with values: write lines such as  title: product_name")
-    try:
-        return ColumnMapping.model_validate(data)
-    except ValidationError as error:
-        problem = problems_of(error, data, ColumnMapping)[0]
-        raise UserError(f"{path}: {problem.sentence}") from error

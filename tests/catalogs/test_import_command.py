@@ -61,6 +61,33 @@ def test_what_is_printed_fits_80_columns(shop: Path, call: Callable[..., Result]
     assert catalog.price[1] == 7.0  # the median of 5, 7 and 8: the row that was left out does not count
 
 
+def test_nothing_is_told_twice(shop: Path, call: Callable[..., Result]) -> None:
+    result = call("items.csv", "--images", "photos", "--out", "made", *ENCODERS)
+    told = result.stdout + result.stderr
+    for kind in ("guessed column: item_id", "missing column: there is no column for created", "What was found"):
+        assert " ".join(told.split()).count(kind) == 1
+    table = told[told.index("What was found") :]
+    assert "guessed" not in table
+    assert "missing column" not in table
+    shown = CliRunner().invoke(app, ["catalog", "show", "made"]).stdout
+    assert shown.count("guessed column") == 1
+    assert "findings.parquet" in Catalog.load("made").card
+
+
+def test_images_without_their_folder_are_told(shop: Path, call: Callable[..., Result]) -> None:
+    result = call("items.csv", "--out", "made", *ENCODERS[:2])
+    assert result.exit_code == 0, result.stderr
+    assert (
+        "modality left out: the column 'photo' names images, and --images is not given; no image is looked at and no "
+        "modality image made; give the folder of the images with --images DIR."
+    ) in " ".join(result.stdout.split())
+    assert list(Catalog.load("made").modalities) == ["text"]
+    pd.read_csv("items.csv").drop(columns="photo").to_csv("bare.csv", index=False)
+    assert "no folder of images is given, as --images" in " ".join(
+        call("bare.csv", "--out", "b", *ENCODERS[:2]).stdout.split()
+    )
+
+
 def test_options_reach_the_import(shop: Path, call: Callable[..., Result]) -> None:
     (shop / "map.yaml").write_text("title: sku\ntext: [product_name, sku]\ncategory: kind\n")
     options = (
@@ -108,12 +135,23 @@ def test_options_reach_the_import(shop: Path, call: Callable[..., Result]) -> No
             ("items.csv", "--column", "name"),
             "--column is 'name': write ours=theirs, such as --column title=product_name.",
         ),
-        (("items.csv", "--mapping", "none.yaml"), "mapping none.yaml cannot be read: No such file or directory."),
-        (("items.csv", "--mapping", "wrong.yaml"), "wrong.yaml: unknown key 'titel'; did you mean 'title'?"),
-        (("items.csv", "--mapping", "number.yaml"), "number.yaml: 'price' is 3; it must be text."),
+        (("items.csv", "--mapping", "none.yaml"), "there is no config none.yaml; check the path."),
+        (("items.csv", "--mapping", "wrong.yaml"), "wrong.yaml, line 2: unknown key 'titel'; did you mean 'title'?"),
+        (("items.csv", "--mapping", "number.yaml"), "number.yaml, line 1: 'price' is 3; it must be text."),
+        (
+            ("items.csv", "--mapping", "broken.yaml"),
+            "broken.yaml, line 2: this is not YAML: mapping values are not allowed here; check colons, quotes, "
+            "brackets and indents there.",
+        ),
         (
             ("items.csv", "--mapping", "empty.csv"),
-            "empty.csv holds no keys with values: write lines such as  title: product_name",
+            "empty.csv is empty; it needs at least one of the keys item_id, title, text, category, price, created, "
+            "popularity, image.",
+        ),
+        (
+            ("items.csv", "--separator", ";"),
+            "--separator is ';', which does not stand in the first line of items.csv, "
+            "'sku,product_name,kind,price,photo': leave it out, or name the one that stands there.",
         ),
         (
             ("latin.csv",),
@@ -133,7 +171,8 @@ def test_wrong_input_is_told_in_one_sentence(
 ) -> None:
     (shop / "empty.csv").touch()
     (shop / "nothing").mkdir()
-    (shop / "wrong.yaml").write_text("titel: product_name\n")
+    (shop / "wrong.yaml").write_text("# ours\ntitel: product_name\n")
+    (shop / "broken.yaml").write_text("title: a\ntext: b: c\n")
     (shop / "number.yaml").write_text("price: 3\n")
     (shop / "latin.csv").write_bytes("title\nab\xe9\n".encode("latin1"))
     result = call(*arguments, "--out", "made")

@@ -1,4 +1,4 @@
-"""The card of an imported catalogue: where it comes from, how it was made, and what was found."""
+"""The card of an imported catalogue: where it comes from and how it was made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from hashlib import blake2b, file_digest
 from pathlib import Path
 
 from recsim.catalogs.importing.findings import Findings
-from recsim.catalogs.importing.kinds import KIND_OF
 from recsim.catalogs.importing.mapping import ColumnMapping
 from recsim.catalogs.importing.pixels import QUALITY, Limits
 from recsim.catalogs.importing.rows import Items
@@ -79,13 +78,10 @@ def _modalities(modalities: Mapping[str, Modality], limits: Limits | None) -> st
 
 
 def _findings(findings: Findings) -> str:
-    counts = findings.counts()
-    if not counts:
+    """Where they are; `recsim catalog show` counts them below the card."""
+    if not len(findings):
         return "Nothing was found to be wrong or odd."
-    rows = [f"| {what} | {count:,} | {KIND_OF[what].done} |" for what, count in counts.items()]
-    told = [f"- {_plain(one.found)}: {_plain(one.done)}" for one in findings.of_all()]
-    table = "\n".join(("| kind | times | what is done |", "| :--- | ---: | :--- |", *rows))
-    return table + ("\n\n" + "\n".join(told) if told else "")
+    return "What was found wrong or odd, and what was done about it, stands in `findings.parquet`, item by item."
 
 
 def _plain(text: str) -> str:

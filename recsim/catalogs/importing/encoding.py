@@ -26,14 +26,23 @@ Encoders = dict[str, Encoder[Any]]  # by what they encode, text or image
 PLAIN = ("hashing", "histogram")  # what "auto" means where packages are missing
 
 
-def found_encoders(options: ImportOptions, with_images: bool, findings: Findings) -> Encoders:
+def found_encoders(options: ImportOptions, with_images: bool, named: str | None, findings: Findings) -> Encoders:
     """The encoders that are asked for, before the work begins; one that stands in for another, or lacks, is told.
+
+    Args:
+        options: which ones.
+        with_images: whether there is a folder of images.
+        named: the column of the source that names images, if there is one.
+        findings: where it is told.
 
     Raises:
         ValueError: if there is no such encoder; also what `recsim.modalities.names` raises.
     """
     found: Encoders = {"text": text_encoder(options.text_encoder, device=options.device)}
-    if not with_images:
+    if not with_images and named:
+        done = "no image is looked at and no modality image made; give the folder of the images with --images DIR"
+        findings.add("modality left out", f"the column {named!r} names images, and --images is not given", done=done)
+    elif not with_images:
         findings.add("modality left out", "no folder of images is given, as --images")
     elif options.image_encoder == NO_IMAGES:
         findings.add("modality left out", "--image-encoder is none")

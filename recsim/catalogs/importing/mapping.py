@@ -85,7 +85,8 @@ def complete_mapping(mapping: ColumnMapping, columns: Sequence[str], source: Pat
             taken.add(guess)
             found[ours] = (guess,) if ours == "text" else guess
             if guess != ours:
-                findings.add("guessed column", f"{ours} is read from the column {guess!r}")
+                what = "the name of the image" if ours == "image" else ours
+                findings.add("guessed column", f"{what} is read from the column {guess!r}")
     if not mapping.text and "text" not in found and (parts := _descriptions(mapping, found, columns, taken)):
         found["text"] = parts
         findings.add("guessed column", f"text is joined from {' and '.join(map(repr, parts))}")

@@ -108,7 +108,7 @@ def import_catalog(
     table = open_source(source, encoding=options.encoding, separator=options.separator)
     mapping = complete_mapping(options.mapping, table.columns, source, findings)
     folder = None if images is None else ImageFolder(Path(images))
-    encoders = found_encoders(options, folder is not None, findings)
+    encoders = found_encoders(options, folder is not None, mapping.image, findings)
     with display.stage("read rows", 1):
         items = read_items(table, mapping, findings)
     out.parent.mkdir(parents=True, exist_ok=True)
