@@ -189,7 +189,7 @@ def catalog_behaviour(
     with input_errors(), console_display(stderr()) as display, display.stage(method, 100) as progress:
         modality = modality_of_clicks(found, method, dim=dim, seed=seed, progress=progress)
     with input_errors():
-        with_behaviour(catalog, modality, found, method).save(out, overwrite=overwrite)
+        with_behaviour(catalog, modality, found, method).replaced(name=_name(out)).save(out, overwrite=overwrite)
     typer.echo(
         f"{modality.present.sum():,} of {len(catalog):,} items have behaviour, from {len(found):,} clicks of "
         f"{found.n_users:,} users."
@@ -234,7 +234,7 @@ def catalog_describe(
         model = CausalLM(language_model, device=device) if language_model else None
         with display.stage("describe", len(catalog)) as advance:
             found = with_descriptions(catalog, encoder=encodes, model=model, dim=dim, cache=cache, progress=advance)
-        found.save(out, overwrite=overwrite)
+        found.replaced(name=_name(out)).save(out, overwrite=overwrite)
     print_findings(found.findings.iloc[len(catalog.findings) :])
     typer.echo(f"Catalogue: {out}")
 
@@ -266,7 +266,7 @@ def catalog_prepare(
     with console_display(stderr()) as display, display.stage("prepare", len(steps.steps)) as progress, input_errors():
         prepared = prepare(catalog, steps, progress=progress)
     with input_errors():
-        prepared.save(out, overwrite=overwrite)
+        prepared.replaced(name=_name(out)).save(out, overwrite=overwrite)
     print_findings(prepared.findings.iloc[len(catalog.findings) :])
     typer.echo(f"Catalogue: {out}")
 
@@ -293,6 +293,11 @@ def catalog_export_encoder(
         folder = export_encoder(name, out, int8=int8, overwrite=overwrite)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     typer.echo(f"Encoder: {out} ({size:.1f} MB)")
+
+
+def _name(out: Path) -> str:
+    """The name of a catalogue that is made from another one: that of its folder, as of one that is imported."""
+    return out.absolute().name
 
 
 def _check_free(out: Path, overwrite: bool) -> None:

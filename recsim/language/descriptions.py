@@ -14,6 +14,7 @@ from recsim.language.model import LanguageModel
 from recsim.language.writing import written
 from recsim.modalities import Encoder
 from recsim.modalities.cache import EmbeddingCache
+from recsim.modalities.derived import derived_card
 from recsim.modalities.making import make_modality
 from recsim.modality import Modality
 
@@ -65,7 +66,7 @@ def with_descriptions(
     return catalog.replaced(
         table=catalog.table.assign(**{WRITTEN: texts, BY: by}),
         modalities={**catalog.modalities, MODALITY: modality},
-        card=f"{catalog.card}\n{_card(by, encoder)}\n",
+        card=derived_card(catalog, "Descriptions", _card(by, encoder)),
         findings=pd.concat([catalog.findings, _findings(catalog, by, model)], ignore_index=True),
     )
 

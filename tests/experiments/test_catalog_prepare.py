@@ -14,6 +14,7 @@ STEPS = """
 seed: 3
 steps:
   - {kind: denoise, modality: text, components: 4}
+  - {kind: inconsistent, divisions: 2}
   - {kind: vote, neighbours: 5}
   - {kind: fuse, method: weighted, folds: 3}
 """
@@ -47,6 +48,20 @@ def test_a_prepared_catalogue_is_written_and_told_of(
     for kind in ("denoised modality", "category vote", "fused modality"):
         assert kind.split()[0] in result.stdout
     clean = load_catalog(out)
+    assert (clean.name, load_catalog(shop).name) == ("clean", "synthetic")
+    source = load_catalog(shop)
+    assert clean.card == (
+        f"{source.card.rstrip()}\n\n## Prepared\n\n"
+        f"Made from the catalogue `synthetic` (fingerprint {source.fingerprint}).\n\n"
+        "Steps, in this order, with seed 3:\n\n"
+        "1. `{kind: denoise, modality: text, components: 4, method: pca}`\n"
+        "2. `{kind: inconsistent, first: text, second: image, method: cca, folds: 5, below: 0.0, divisions: 2}`\n"
+        "3. `{kind: vote, modalities: [text, image], neighbours: 5, above: 0.9}`\n"
+        "4. `{kind: fuse, modalities: [text, image], method: weighted, name: fused, replace: false, folds: 3}`\n"
+    )
+    shown = recsim("catalog", "show", str(out)).stdout
+    assert "Made from the catalogue synthetic (fingerprint" in shown
+    assert "{kind: denoise, modality: text, components: 4, method: pca}" in shown
     assert list(clean.modalities) == ["text", "image", "fused"]
     assert set(clean.findings["what"]) >= {"denoised modality", "category vote", "fused modality"}
     assert np.array_equal(clean.modalities["image"].embedding, load_catalog(shop).modalities["image"].embedding)

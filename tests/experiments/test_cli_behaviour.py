@@ -59,6 +59,8 @@ def test_own_clicks_give_behaviour_and_unknown_items_are_told(shop: Path, tmp_pa
     assert "4 of 20 items have behaviour, from 6 clicks of 3 users" in told
     catalog = load_catalog(tmp_path / "out")
     assert catalog.modalities["behaviour"].present.nonzero()[0].tolist() == [0, 1, 2, 5]
+    assert catalog.name == "out"
+    assert "## Behaviour\n\nMade from the catalogue `synthetic`" in catalog.card
     assert "Modality `behaviour`: als, 2 dimensions, from 6 clicks of 3 users" in catalog.card
 
 

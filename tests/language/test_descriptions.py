@@ -110,6 +110,7 @@ def test_descriptions_become_a_modality_and_what_failed_a_finding(shop: Catalog)
     assert found.findings["item_id"].tolist() == [shop.table["item_id"].iloc[item] for item in (1, 4)]
     assert set(found.findings["found"]) == {"language model writer wrote nothing"}
     assert "4 by writer, 2 by template" in found.card
+    assert "\n\n## Descriptions\n\nMade from the catalogue `" in found.card
     with pytest.raises(ValueError, match=r"has a modality 'description' already: describe the catalogue that it was"):
         with_descriptions(found, encoder=HashingEncoder())
 
@@ -165,6 +166,7 @@ def test_the_command_describes_a_catalogue(shop: Catalog, tmp_path: Path, monkey
         done = CliRunner().invoke(app, [*command, "--out", str(out), *extra])
         assert done.exit_code == 0, done.output
         assert writer in set(Catalog.load(out).table[BY])
+        assert Catalog.load(out).name == out.name
     for extra, message in (
         ([], "exists already"),
         (["--overwrite", "--language-model", "nowhere"], "no language model"),

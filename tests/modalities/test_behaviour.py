@@ -260,7 +260,8 @@ def test_a_catalogue_gets_it_and_says_so(shop: Catalog, planted: Log) -> None:
     assert list(found.modalities) == ["text", "image", "behaviour"]
     assert found.fingerprint != shop.fingerprint
     line = "Modality `behaviour`: als, 2 dimensions, from 240 clicks of 60 users; 12 of 14 items have it."
-    assert found.card == f"{shop.card.rstrip()}\n\n{line}\n"
+    origin = f"Made from the catalogue `synthetic` (fingerprint {shop.fingerprint})."
+    assert found.card == f"{shop.card.rstrip()}\n\n## Behaviour\n\n{origin}\n\n{line}\n"
 
 
 def test_importing_it_imports_no_heavy_package() -> None:

@@ -12,6 +12,7 @@ from recsim.logs import Log
 from recsim.modalities.behaviour.clicks import Clicks, clicks_of_log
 from recsim.modalities.behaviour.factors import als, svd
 from recsim.modalities.behaviour.item2vec import item2vec
+from recsim.modalities.derived import derived_card
 from recsim.modality import Modality
 
 Progress = Callable[[int], None]
@@ -78,10 +79,10 @@ def modality_of_clicks(
 
 
 def with_behaviour(catalog: Catalog, modality: Modality, clicks: Clicks, method: str) -> Catalog:
-    """The catalogue with the modality, in the place of one of that name, and a line about it in the card."""
+    """The catalogue with the modality, in the place of one of that name, and what was done in the card."""
     line = (
         f"Modality `{modality.name}`: {method}, {modality.dim} dimensions, from {len(clicks):,} clicks of "
         f"{clicks.n_users:,} users; {modality.present.sum():,} of {len(catalog):,} items have it."
     )
-    card = "\n\n".join(part for part in (catalog.card.rstrip(), line) if part)
-    return catalog.replaced(modalities={**catalog.modalities, modality.name: modality}, card=f"{card}\n")
+    card = derived_card(catalog, "Behaviour", line)
+    return catalog.replaced(modalities={**catalog.modalities, modality.name: modality}, card=card)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from recsim.catalog import Catalog
+from recsim.modalities.derived import derived_card
 from recsim.modalities.preparing import joint_steps, steps
 from recsim.modalities.preparing.settings import Clean, Preparation, Step
 from recsim.modalities.preparing.steps import EncodeTexts, encode_texts
@@ -32,8 +34,9 @@ def prepare(
 ) -> Catalog:
     """The catalogue after all steps, in their order; the one given stays as it is.
 
-    Every step adds to `Catalog.findings` what it found and did, item by item. Modalities that are absent stay so unless
-    a step imputes them, and one whose rows no longer lie where its encoder puts items loses its `Modality.encoding`.
+    Every step adds to `Catalog.findings` what it found and did, item by item; the card lists the steps. Modalities
+    that are absent stay so unless a step imputes them, and one whose rows no longer lie where its encoder puts
+    items loses its `Modality.encoding`.
     The same catalogue, steps and seed give the same result, on any number of threads.
 
     Args:
@@ -47,6 +50,9 @@ def prepare(
     """
     from threadpoolctl import threadpool_limits
 
+    card = derived_card(
+        catalog, "Prepared", f"Steps, in this order, with seed {preparation.seed}:", _listed(preparation)
+    )
     with threadpool_limits(limits=1):  # more threads add in another order
         for number, step in enumerate(preparation.steps):
             seed = sub_seed(preparation.seed, f"step {number}")
@@ -57,7 +63,16 @@ def prepare(
                 raise ValueError(f"step {number + 1} ({kind}): {error}") from error
             if progress is not None:
                 progress(number + 1)
-    return catalog
+    return catalog.replaced(card=card)
+
+
+def _listed(preparation: Preparation) -> str:
+    """The steps with all their settings, as a numbered list of what could stand in a YAML file."""
+    import yaml
+
+    told = ({"kind": None, **step.model_dump(mode="json")} for step in preparation.steps)
+    lines = (yaml.safe_dump(step, default_flow_style=True, sort_keys=False, width=math.inf).strip() for step in told)
+    return "\n".join(f"{number}. `{line}`" for number, line in enumerate(lines, 1))
 
 
 def _done(catalog: Catalog, step: Step, seed: int, encode: EncodeTexts) -> Catalog:
