@@ -18,6 +18,7 @@ from recsim.experiments.run_folder import all_versions
 from recsim.experiments.threads import threads
 from recsim.modalities import Encoder
 from recsim.modalities.names import image_encoder, text_encoder
+from recsim.packages import MissingPackage
 from recsim.streams import sub_seed
 
 
@@ -45,39 +46,48 @@ class EncoderSizes:
 
 
 def bench(sizes: EncoderSizes, effort: Effort, display: Display) -> dict[str, Any]:
-    """Medians over the repeats, after a first time, on one thread and without a cache.
+    """Medians over the repeats, after a first time, on one thread and without a cache; of what could not be, why.
 
     Raises:
-        UserError: if there is no such catalogue or encoder, or no item that an encoder could read.
+        UserError: if there is no such catalogue or encoder, or no item that an encoder could read, or
+            the packages of all encoders are missing.
     """
     with input_errors():
         catalog = load_catalog(sizes.catalog)
     measures: list[dict[str, Any]] = []
+    missing: list[dict[str, str]] = []
     with threads(1):
         for source, names in (("text", sizes.text), ("image", sizes.image)):
             items = _items(catalog, source, sizes) if names else []
             for name in names:
-                with display.stage(f"bench {name}", effort.repeats) as progress, input_errors():
-                    encoder = _encoder(source, name, sizes)
-                    found = rates(partial(_encode, encoder, items), effort, progress)
-                measures.append(
-                    measure(
-                        encoder.name,
-                        f"{source} by {encoder.name}",
-                        ITEMS,
-                        found,
-                        sizes,
-                        dim=encoder.dim,
-                        weight_bytes=getattr(encoder, "weight_bytes", None),
-                    )
-                )
+                try:
+                    measures.append(_measured(source, name, items, sizes, effort, display))
+                except UserError as error:
+                    if not isinstance(error.__cause__, MissingPackage):
+                        raise
+                    missing.append({"label": f"{source} by {name}", "why": str(error)})
+    if missing and not measures:
+        raise UserError(missing[0]["why"])
     return {
         **asdict(sizes),
         **asdict(effort),
         "measures": measures,
+        "missing": missing,
         "machine": machine(),
         "versions": all_versions(),
     }
+
+
+def _measured(
+    source: str, name: str, items: Sequence[Any], sizes: EncoderSizes, effort: Effort, display: Display
+) -> dict[str, Any]:
+    """A row."""
+    with display.stage(f"bench {name}", effort.repeats) as progress, input_errors():
+        encoder = _encoder(source, name, sizes)
+        found = rates(partial(_encode, encoder, items), effort, progress)
+    size = getattr(encoder, "weight_bytes", None)
+    label = f"{source} by {encoder.name}"
+    return measure(encoder.name, label, ITEMS, found, sizes, dim=encoder.dim, weight_bytes=size)
 
 
 def _encode(encoder: Encoder[Any], items: Sequence[Any]) -> int:

@@ -51,6 +51,8 @@ def print_encoder_bench(found: dict[str, Any]) -> None:
         size = "" if one["weight_bytes"] is None else f"{one['weight_bytes'] / 1e6:.1f} MB"
         table.add_row(one["label"], str(one["dim"]), size, measured(one))
     console.print(table)
+    for one in found["missing"]:
+        console.print(escape(f"Left out: {one['label']}, as {one['why']}"), highlight=False)
     text = f"Medians of {found['repeats']} on one thread. {found['machine']['cpu']}"
     console.print(escape(text), highlight=False)
 

