@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from os import PathLike
@@ -58,7 +59,12 @@ def text_encoder(
 
 
 def image_encoder(
-    name: str = "auto", *, batch_size: int = 32, device: str = "cpu", dtype: str = "float32"
+    name: str = "auto",
+    *,
+    batch_size: int = 32,
+    device: str = "cpu",
+    dtype: str = "float32",
+    also: Sequence[str] = (),
 ) -> Encoder[PathLike[str]]:
     """The encoder of image files that `name` names; its `name` says what "auto" has become.
 
@@ -68,6 +74,7 @@ def image_encoder(
         batch_size: images a forward pass; like `device` and `dtype`, for encoders that hold a model.
         device: a torch device, such as ``cpu`` or ``cuda``.
         dtype: in which the model computes: float32, float16 or bfloat16; embeddings are float32.
+        also: what else the caller takes for a name, such as ``none``; it is told where there is no such encoder.
 
     Raises:
         ValueError: if there is no such encoder, device or type.
@@ -75,11 +82,11 @@ def image_encoder(
         MissingPackage: if a package is missing.
     """
     options = {"batch_size": batch_size, "device": device, "dtype": dtype}
-    encoder: Encoder[PathLike[str]] = _encoder("image", name, options)
+    encoder: Encoder[PathLike[str]] = _encoder("image", name, options, also)
     return encoder
 
 
-def _encoder(source: Source, name: str, options: dict[str, Any]) -> Any:
+def _encoder(source: Source, name: str, options: dict[str, Any], also: Sequence[str] = ()) -> Any:
     name, options = _with_dtype(automatic(source) if name == "auto" else name, options)
     if name in PLAIN[source]:
         return _found(PLAIN[source][name])()
@@ -93,10 +100,12 @@ def _encoder(source: Source, name: str, options: dict[str, Any]) -> Any:
         from recsim.users.importing import imported
 
         return imported(name, f"{source} encoder")()
-    known = ", ".join(("auto", *MODELS[source], *PLAIN[source]))
+    known = ("auto", *MODELS[source], *PLAIN[source], *also)
+    close = get_close_matches(name, known, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
     raise ValueError(
-        f"there is no {source} encoder {name!r}: known are {known}; name a model of your own by its folder, one on "
-        "the Hugging Face hub as 'org/name', or your own code as 'package.module:name'."
+        f"there is no {source} encoder {name!r}{hint}: known are {', '.join(known)}; name a model of your own by its "
+        "folder, one on the Hugging Face hub as 'org/name', or your own code as 'package.module:name'."
     )
 
 

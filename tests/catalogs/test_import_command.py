@@ -160,6 +160,12 @@ def test_options_reach_the_import(shop: Path, call: Callable[..., Result]) -> No
         ),
         (("items.csv", "--decimal", ";"), "--decimal is ';': prices have a '.' or a ',' before their decimals."),
         (
+            ("items.csv", "--images", "photos", "--text-encoder", "hashing", "--image-encoder", "histo"),
+            "there is no image encoder 'histo' (did you mean 'histogram'?): known are auto, efficientnet-lite0, "
+            "histogram, none; name a model of your own by its folder, one on the Hugging Face hub as 'org/name', or "
+            "your own code as 'package.module:name'.",
+        ),
+        (
             ("items.csv", "--text-encoder", "bertt"),
             "there is no text encoder 'bertt': known are auto, minilm, glove, hashing; name a model of your own by its "
             "folder, one on the Hugging Face hub as 'org/name', or your own code as 'package.module:name'.",

@@ -77,6 +77,15 @@ def test_ones_own_encoder_is_named_by_where_it_is(monkeypatch, tmp_path):
         text_encoder("recsim_test_own:Nothing")
 
 
+def test_a_name_that_is_nearly_right_is_told_what_may_be_meant():
+    with pytest.raises(ValueError, match=r"no text encoder 'minilmm' \(did you mean 'minilm'\?\): known are auto"):
+        text_encoder("minilmm")
+    with pytest.raises(ValueError, match=r"'nonne' \(did you mean 'none'\?\): known are .*histogram, none; name"):
+        image_encoder("nonne", also=("none",))
+    with pytest.raises(ValueError, match=r"'nonne': known are auto, efficientnet-lite0, histogram; name"):
+        image_encoder("nonne")
+
+
 @pytest.mark.parametrize("name", ["word2vec", "./no-such-folder", "/no/such", "a/b/c", ""])
 def test_an_unknown_name_is_refused_without_a_network(name):
     with pytest.raises(

@@ -47,7 +47,7 @@ def found_encoders(options: ImportOptions, with_images: bool, named: str | None,
     elif options.image_encoder == NO_IMAGES:
         findings.add("modality left out", "--image-encoder is none")
     else:
-        found["image"] = image_encoder(options.image_encoder, device=options.device)
+        found["image"] = image_encoder(options.image_encoder, device=options.device, also=(NO_IMAGES,))
     for source, asked in (("text", options.text_encoder), ("image", options.image_encoder)):
         if asked == "auto" and source in found and found[source].name in PLAIN:
             findings.add(
