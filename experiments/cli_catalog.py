@@ -28,23 +28,29 @@ def catalog_show(
         Path | None,
         typer.Option(metavar="FILE.html", help="Write a page with pictures and neighbours.", show_default=False),
     ] = None,
-    items: Annotated[int, typer.Option(min=1, help="How many items the page shows.")] = 24,
-    seed: Annotated[int, typer.Option(min=0, help="Which items the page shows.")] = 0,
+    items: Annotated[
+        int | None, typer.Option(min=1, help="How many items the page shows; default: 24.", show_default=False)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Which items the page shows; default: 0.", show_default=False)
+    ] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Show what is in a catalogue: its card, its numbers, and what was flagged."""
     from recsim.catalog import load_catalog
 
-    if open_page and html is None:
-        raise UserError("--open opens the page that --html names: add --html page.html.")
+    chosen = {name: value for name, value in (("n_items", items), ("seed", seed)) if value is not None}
+    if html is None and (open_page or chosen):
+        option = "--open" if open_page else "--seed" if items is None else "--items"
+        raise UserError(f"{option} is about the page that --html names: add --html page.html.")
     with input_errors():
         found = load_catalog(name)
     if html is not None:
         from recsim.report import write_catalog_page
 
         with input_errors():
-            write_catalog_page(found, html, n_items=items, seed=seed)
+            write_catalog_page(found, html, **chosen)
         typer.echo(f"Page: {html}", err=json)
     if json:
         from dataclasses import asdict
@@ -160,7 +166,9 @@ def catalog_behaviour(
     ] = None,
     method: Annotated[str, typer.Option(help="als, item2vec or svd.")] = "als",
     dim: Annotated[int, typer.Option(min=1, help="Dimensions of the modality.")] = 32,
-    counted: Annotated[str, typer.Option(help="What counts in a log: click or conversion.")] = "click",
+    counted: Annotated[
+        str | None, typer.Option(help="What counts in a log: click (default) or conversion.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a catalogue that is there.")] = False,
 ) -> None:
@@ -176,12 +184,14 @@ def catalog_behaviour(
 
     if (log is None) == (clicks is None):
         raise UserError("behaviour is learned from a log or from clicks: pass either --log or --clicks.")
+    if counted is not None and log is None:
+        raise UserError(f"--counted {counted} is about a log, and of --clicks every row counts: leave it out.")
     _check_free(out, overwrite)
     unknown = 0
     with input_errors():
         catalog = load_catalog(name)
         if log is not None:
-            found = clicks_of_log(read_log(log), catalog, counted)
+            found = clicks_of_log(read_log(log), catalog, counted or "click")
         elif clicks is not None:
             found, unknown = read_clicks(clicks, catalog)
     if unknown:

@@ -143,7 +143,9 @@ def test_what_cannot_be_shown_is_refused(show: Show, shop: Path, tmp_path: Path)
             "there is no catalogue 'nowhere': bundled is openclipart; "
             "anything else must be a folder written by Catalog.save.",
         ),
-        ((shop, "--open"), "--open opens the page that --html names: add --html page.html."),
+        ((shop, "--open"), "--open is about the page that --html names: add --html page.html."),
+        ((shop, "--items", 3), "--items is about the page that --html names: add --html page.html."),
+        ((shop, "--seed", 3, "--json"), "--seed is about the page that --html names: add --html page.html."),
     ):
         result = show(*arguments)
         assert (result.exit_code, result.stdout) == (2, "")

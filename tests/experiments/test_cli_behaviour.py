@@ -69,6 +69,10 @@ def test_requests_that_cannot_be_met_are_one_sentence(shop: Path, tmp_path: Path
     for command, sentence in [
         ((catalog, "--out", out), "pass either --log or --clicks"),
         ((catalog, "--log", log, "--clicks", shop / "clicks.csv", "--out", out), "pass either --log or --clicks"),
+        (
+            (catalog, "--clicks", shop / "clicks.csv", "--counted", "conversion", "--out", out),
+            "--counted conversion is about a log, and of --clicks every row counts: leave it out.",
+        ),
         (("openclipart", "--log", log, "--out", out), "that is not the 'openclipart' given"),
         ((catalog, "--log", log, "--method", "lda", "--out", out), "there is no method 'lda'"),
         ((catalog, "--log", log, "--counted", "view", "--out", out), "'view' cannot be counted"),
