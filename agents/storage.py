@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 
 from recsim.catalog import Catalog
 from recsim.files import write_whole
+from recsim.paths import absent
 
 
 def save_arrays(
@@ -81,7 +82,7 @@ def load_options(path: Path) -> dict[str, Any]:
 @contextmanager
 def _opened(path: Path, kind: str) -> Iterator[Any]:
     if not path.is_file():
-        raise FileNotFoundError(f"there is no {kind} at {path}; save one first.")
+        raise FileNotFoundError(absent(kind, path, "save one first"))
     try:
         with safe_open(path, framework="numpy") as file:
             yield file

@@ -164,11 +164,14 @@ def collect(
     from recsim.experiments.choice import chosen_policy
     from recsim.experiments.collecting import collect_log
     from recsim.experiments.progress import console_display
+    from recsim.paths import check_place, taken
 
     if out.exists() and not overwrite:
-        raise UserError(f"{out} exists already; choose another name or pass --overwrite.")
+        raise UserError(taken(out, "pass --overwrite", another="another name"))
     if out.exists() and out.is_dir() != (per_file is not None):
         raise UserError(f"{out} is a {'folder' if out.is_dir() else 'file'}; choose another name.")
+    with input_errors():
+        check_place(out)
     chosen = chosen_policy(settings, policy, temperature)
     with console_display(stderr()) as display:
         n_slates = collect_log(

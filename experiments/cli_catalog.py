@@ -39,12 +39,15 @@ def catalog_show(
 ) -> None:
     """Show what is in a catalogue: its card, its numbers, and what was flagged."""
     from recsim.catalog import load_catalog
+    from recsim.paths import check_place
 
     chosen = {name: value for name, value in (("n_items", items), ("seed", seed)) if value is not None}
     if html is None and (open_page or chosen):
         option = "--open" if open_page else "--seed" if items is None else "--items"
         raise UserError(f"{option} is about the page that --html names: add --html page.html.")
     with input_errors():
+        if html is not None:
+            check_place(html)
         found = load_catalog(name)
     if html is not None:
         from recsim.report import write_catalog_page
@@ -312,6 +315,8 @@ def _name(out: Path) -> str:
 
 def _check_free(out: Path, overwrite: bool) -> None:
     from recsim.catalog_files import check_target
+    from recsim.paths import check_place
 
     with input_errors():
         check_target(out, overwrite, replace="pass --overwrite")
+        check_place(out)

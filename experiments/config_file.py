@@ -16,6 +16,7 @@ from recsim.experiments.config import RunConfig, UsersConfig
 from recsim.experiments.config_problems import Place, Problem, did_you_mean, problems_of, wanted_instead
 from recsim.experiments.errors import UserError
 from recsim.experiments.policy_settings import AgentSettings, FusionPolicy, LLMRerankerPolicy, StockPolicy
+from recsim.paths import absent
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -89,7 +90,7 @@ def _parsed(path: Path, model: type[BaseModel]) -> tuple[yaml.Node, Any]:
         text = path.read_text(encoding="utf-8")
         root, data = yaml.compose(text, Loader=_Loader), yaml.load(text, Loader=_Loader)
     except FileNotFoundError as error:
-        raise ConfigError(f"there is no config {path}; check the path.") from error
+        raise ConfigError(absent("file", path, "check the path")) from error
     except (IsADirectoryError, PermissionError) as error:
         raise ConfigError(f"config {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:

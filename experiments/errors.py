@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from recsim.packages import MissingPackage
+from recsim.paths import unusable
 
 
 class UserError(ValueError):
@@ -24,5 +25,7 @@ def input_errors(place: str = "") -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (OSError, ValueError, MissingPackage) as error:
+    except OSError as error:
+        raise UserError(f"{place}{unusable(error)}") from error
+    except (ValueError, MissingPackage) as error:
         raise UserError(f"{place}{error}") from error

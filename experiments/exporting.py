@@ -8,6 +8,7 @@ from recsim.catalog import load_catalog
 from recsim.experiments.errors import UserError, input_errors
 from recsim.logs import read_log
 from recsim.logs_export import ACTIONS, to_minari, write_d3rlpy
+from recsim.paths import taken
 
 FORMATS = ("minari", "d3rlpy-npz")
 
@@ -41,6 +42,6 @@ def export_log(log: Path, out: Path, form: str, actions: str | None, name: str, 
             return f"{dataset.total_episodes:,} episodes, {dataset.total_steps:,} slates in {out / name}"
         file = out / f"{log.stem}.npz"
         if file.exists():
-            raise UserError(f"{file} exists already; choose another folder or remove it.")
+            raise UserError(taken(file, "remove it"))
         write_d3rlpy(found, items, file, actions=actions or "taste")  # type: ignore[arg-type]
         return f"{len(found):,} slates in {file}"

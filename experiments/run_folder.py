@@ -20,6 +20,7 @@ from recsim.experiments.config import RunConfig
 from recsim.experiments.config_file import config_text, first_difference, read_config
 from recsim.experiments.errors import UserError
 from recsim.files import read_json, temporary_name, write_json, write_text
+from recsim.paths import taken
 
 SCHEMA_VERSION = 1
 CONFIG, MANIFEST, TIMINGS, LOCK = "config.yaml", "manifest.json", "timings.json", ".lock"
@@ -237,9 +238,7 @@ def _refuse_existing(path: Path, resume: bool, overwrite: bool) -> None:
         done = "resumed" if resume else "replaced" if overwrite else "used"
         raise UserError(f"{path} exists and {what}, so it is not {done}; choose another folder.")
     if not overwrite:
-        raise UserError(
-            f"{path} exists already; go on with --resume, start afresh with --overwrite, or choose another."
-        )
+        raise UserError(taken(path, "go on with --resume, or start afresh with --overwrite"))
 
 
 def _is_empty_folder(path: Path) -> bool:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from recsim.catalog import Catalog
 from recsim.files import temporary_name, write_whole
 from recsim.logs import Log
+from recsim.paths import taken
 
 if TYPE_CHECKING:
     import minari  # type: ignore[import-untyped]
@@ -120,7 +121,7 @@ def to_minari(
     parse_dataset_id(dataset)
     target = Path(folder) / dataset
     if target.exists():
-        raise FileExistsError(f"{target} exists already; choose another name or remove it.")
+        raise FileExistsError(taken(target, "remove it", another="another name"))
     acted = _actions(log, catalog, actions)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(target)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from recsim.files import write_whole
 from recsim.logs import SCHEMA_VERSION, Log, LogInfo
+from recsim.paths import absent
 
 _KEY = b"recsim.log"
 _LISTS = ("observation", "slate", "click", "conversion", "step_log_prob")
@@ -59,7 +60,7 @@ def write_columns(columns: Mapping[str, pa.Array], info: LogInfo, path: Path) ->
 def read(path: Path) -> Log:
     """Read what `write` wrote; values are checked by `recsim.logs.check_log`."""
     if not path.is_file():
-        raise FileNotFoundError(f"there is no log at {path}; `recsim collect` writes one.")
+        raise FileNotFoundError(absent("log", path, "`recsim collect` writes one"))
     try:
         table = pq.read_table(path)
     except pa.ArrowInvalid as error:

@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recsim.paths import absent
+
 USER_FEATURES = tuple(f"user_feature_{i}" for i in range(4))
 COLUMNS: dict[str, Any] = {
     "reward": "click",
@@ -118,7 +120,7 @@ def _place(folder: str | Path, policy: str, campaign: str) -> Path:
 
 def _read(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}; copy the data set's folder whole.")
+        raise FileNotFoundError(absent("file", path, "copy the data set's folder whole"))
     try:
         table = pd.read_csv(path)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:

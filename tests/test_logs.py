@@ -141,7 +141,7 @@ def test_repeats_are_named(log: Log) -> None:
 
 def test_a_file_that_is_no_log_is_refused(log: Log, tmp_path: Path) -> None:
     path = tmp_path / "log.parquet"
-    with pytest.raises(FileNotFoundError, match="there is no log at"):
+    with pytest.raises(FileNotFoundError, match="there is no log .*: `recsim collect` writes one"):
         read_log(path)
     path.write_text("not parquet at all")
     with pytest.raises(ValueError, match="is not a Parquet file"):

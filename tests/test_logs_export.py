@@ -83,7 +83,7 @@ def test_a_dataset_is_written_whole_or_not_at_all(
             to_minari(log, catalog, tmp_path)
     assert not list(tmp_path.iterdir())
     to_minari(log, catalog, tmp_path)
-    with pytest.raises(FileExistsError, match="recsim-log-v0 exists already; choose another name"):
+    with pytest.raises(FileExistsError, match="recsim-log-v0 exists already: choose another name, or remove it"):
         to_minari(log, catalog, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [DATASET]
 

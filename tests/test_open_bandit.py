@@ -121,7 +121,7 @@ def test_missing_and_broken_files(folder):
         with pytest.raises(ValueError, match=r"women\.csv is no table of comma-separated values"):
             read_open_bandit(folder)
     path.unlink()
-    with pytest.raises(FileNotFoundError, match=r"no file .*women\.csv; copy the data set's folder whole"):
+    with pytest.raises(FileNotFoundError, match=r"no file .*women\.csv: copy the data set's folder whole"):
         read_open_bandit(folder)
 
 

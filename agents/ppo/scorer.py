@@ -17,6 +17,7 @@ from recsim.agents.storage import check_identity, identity
 from recsim.catalog import Catalog
 from recsim.files import write_whole
 from recsim.observation import Layout
+from recsim.paths import absent
 
 _ABOUT = "recsim.json"  # our own entry in SB3's zip: what is needed to rebuild the network without unpickling anything
 
@@ -61,7 +62,7 @@ class PPOScorer:
             ValueError: if the file was not written by `save_ppo`, or belongs to another catalogue or version.
         """
         if not path.is_file():
-            raise FileNotFoundError(f"there is no PPO model at {path}; train one first.")
+            raise FileNotFoundError(absent("PPO model", path, "train one first"))
         try:
             with zipfile.ZipFile(path) as archive:
                 about = json.loads(archive.read(_ABOUT))

@@ -16,6 +16,7 @@ from stable_baselines3.common.policies import BasePolicy
 from recsim.agents.storage import check_identity, identity
 from recsim.catalog import Catalog
 from recsim.files import write_whole
+from recsim.paths import absent
 
 ALGORITHMS = {  # where the class is, and its policy for observations that are rows of numbers
     "ppo": ("stable_baselines3", "PPO", "MlpPolicy"),
@@ -96,7 +97,7 @@ def load_network(
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Any], dict[str, torch.Tensor]]:
     """What `save_sb3` wrote of its own, SB3's JSON, and the tensors of the network."""
     if not path.is_file():
-        raise FileNotFoundError(f"there is no model at {path}; train one first.")
+        raise FileNotFoundError(absent("model", path, "train one first"))
     try:
         with zipfile.ZipFile(path) as archive:
             about = json.loads(archive.read(_ABOUT)) if _ABOUT in archive.namelist() else {}

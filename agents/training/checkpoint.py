@@ -20,6 +20,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from recsim.files import write_whole
+from recsim.paths import absent
 
 _COUNTERS = ("num_timesteps", "_n_updates", "_episode_num")
 _MONITOR = ("episode_returns", "episode_lengths")
@@ -143,7 +144,7 @@ def _check(model: Any) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise FileNotFoundError(f"there is no checkpoint at {path}.")
+        raise FileNotFoundError(absent("checkpoint", path, "check the path"))
     try:
         content: dict[str, Any] = torch.load(path, weights_only=True)
         whole = {"policy", "sessions", "parts"} <= content.keys()

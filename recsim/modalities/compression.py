@@ -21,6 +21,7 @@ from recsim.modalities.exported import (
     TOKENIZER,
     onnx_module,
 )
+from recsim.paths import taken
 
 NAMES = {"minilm": "text", "efficientnet-lite0": "image"}
 LEAST = 4096  # numbers of a weight below which 8 bits would save nothing
@@ -69,11 +70,10 @@ def _checked(name: str | PathLike[str], out: Path, overwrite: bool) -> str:
             "with a config.json."
         )
     ours = (out / MANIFEST).is_file()
-    if out.exists() and not (overwrite and ours):
-        raise ValueError(
-            f"{out} is there already{' and is no exported encoder' if not ours else ''}: "
-            f"{'ask for overwrite' if ours else 'remove it'} or choose another folder."
-        )
+    if out.exists() and not overwrite:
+        raise ValueError(taken(out, "ask for overwrite"))
+    if out.exists() and not ours:
+        raise ValueError(f"{out} is no exported encoder, so it is not replaced: choose another folder.")
     return kind
 
 

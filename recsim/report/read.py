@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from recsim.paths import absent
 from recsim.report.examples import Example
 from recsim.report.measured import REWARD, Interval
 from recsim.report.offline import Estimate, Offline, OfflineParts
@@ -19,7 +20,7 @@ from recsim.report.offline_details import Source
 from recsim.report.results import CurvePoint, Manifest, Metrics, PolicyResult
 
 Part = TypeVar("Part")
-REMEDY = "Finish the run with `recsim run CONFIG --resume`, or check the path."
+REMEDY = "finish the run with `recsim run CONFIG --resume`, or check the path"
 CHANGED = "It was written by another version or changed by hand; run the run again."
 # What a reader may want to open next, in this order; listed in the page where it exists.
 FILES = {
@@ -114,10 +115,10 @@ def read_run(path: Path) -> Run:
         ValueError: if a file cannot be read or is not what it should be.
     """
     if not path.is_dir():
-        raise FileNotFoundError(f"there is no run folder {path}. {REMEDY}")
+        raise FileNotFoundError(absent("run folder", path, REMEDY))
     for name in ("config.yaml", "manifest.json", "metrics.json"):
         if not (path / name).is_file():
-            raise FileNotFoundError(f"run folder {path} has no {name}, so the run is not finished. {REMEDY}")
+            raise FileNotFoundError(f"run folder {path} has no {name}, so the run is not finished: {REMEDY}.")
     metrics = _checked(path / "metrics.json", TypeAdapter(Metrics), _json(path / "metrics.json"))
     _check_policies(path / "metrics.json", metrics)
     config_text, config = _config(path / "config.yaml")

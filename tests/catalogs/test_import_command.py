@@ -119,9 +119,12 @@ def test_options_reach_the_import(shop: Path, call: Callable[..., Result]) -> No
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("none.csv",), "none.csv does not exist: name the CSV, Parquet or JSON-lines file that lists the items."),
+        (("none.csv",), "there is no file none.csv: name the CSV, Parquet or JSON-lines file that lists the items."),
         (("empty.csv",), "empty.csv is empty: it needs a header and a row for each item."),
-        (("items.csv", "--images", "none"), "none is no folder: name the one that the column image is relative to."),
+        (
+            ("items.csv", "--images", "none"),
+            "there is no folder none: name the one that the column image is relative to.",
+        ),
         (
             ("items.csv", "--images", "nothing"),
             "nothing holds no images (0 files, none named like one): name the folder that the column image is relative "
@@ -135,7 +138,7 @@ def test_options_reach_the_import(shop: Path, call: Callable[..., Result]) -> No
             ("items.csv", "--column", "name"),
             "--column is 'name': write ours=theirs, such as --column title=product_name.",
         ),
-        (("items.csv", "--mapping", "none.yaml"), "there is no config none.yaml; check the path."),
+        (("items.csv", "--mapping", "none.yaml"), "there is no file none.yaml: check the path."),
         (("items.csv", "--mapping", "wrong.yaml"), "wrong.yaml, line 2: unknown key 'titel'; did you mean 'title'?"),
         (("items.csv", "--mapping", "number.yaml"), "number.yaml, line 1: 'price' is 3; it must be text."),
         (
@@ -201,16 +204,14 @@ def test_an_encoder_without_its_packages_says_what_to_install(
 def test_a_target_that_is_taken(shop: Path, call: Callable[..., Result]) -> None:
     (shop / "made").mkdir()
     result = call("items.csv", "--out", "made")
-    assert result.stderr.splitlines()[-1] == (
-        f"{shop / 'made'} exists already: choose another --out, or replace it with --overwrite."
-    )
+    assert result.stderr.splitlines()[-1] == ("made exists already: choose another folder, or pass --overwrite.")
 
 
 def test_the_encoder_that_stands_in_is_told_before_the_work(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from recsim.catalogs.importing.options import ImportOptions
 
     monkeypatch.setattr(importing, "automatic", {"text": "hashing", "image": "efficientnet-lite0"}.__getitem__)
-    with (shop / "told").open("w") as file, pytest.raises(ValueError, match="none.csv does not exist"):
+    with (shop / "told").open("w") as file, pytest.raises(ValueError, match="there is no file none.csv: name"):
         importing.run_import(
             Path("none.csv"),
             Path("photos"),

@@ -123,9 +123,9 @@ def test_what_cannot_be_read_is_told_in_a_sentence(tmp_path: Path, name: str, co
 
 
 def test_what_is_not_there_or_cannot_be_meant(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"none.csv does not exist: name the CSV"):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*none.csv: name the CSV"):
         open_source(tmp_path / "none.csv")
-    with pytest.raises(FileNotFoundError, match="is a folder"):
+    with pytest.raises(FileNotFoundError, match="is a folder: name the CSV"):
         open_source(tmp_path)
     path = written(tmp_path / "a.csv", TABLE)
     with pytest.raises(ValueError, match="--encoding is 'latin-99', which Python does not know"):

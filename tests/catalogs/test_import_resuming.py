@@ -202,7 +202,7 @@ def test_one_thread_or_many_give_the_same(shop: Path, whole: dict[str, bytes], t
 def test_only_a_catalogue_is_replaced(shop: Path, whole: dict[str, bytes], tmp_path: Path) -> None:
     out = tmp_path / "shop"
     assert tree(run(shop, out).path) == whole
-    with pytest.raises(FileExistsError, match=r"exists already: choose another --out, or replace it with --overwrite"):
+    with pytest.raises(FileExistsError, match=r"exists already: choose another folder, or pass --overwrite"):
         run(shop, out)
     assert tree(run(shop, out, overwrite=True).path) == whole
     (tmp_path / "notes").mkdir()

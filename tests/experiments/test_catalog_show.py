@@ -150,6 +150,9 @@ def test_what_cannot_be_shown_is_refused(show: Show, shop: Path, tmp_path: Path)
         result = show(*arguments)
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr.splitlines()[-1] == sentence
-    result = show(shop, "--html", shop / "catalog.json" / "page.html")
-    assert result.exit_code == 2
-    assert "catalog.json" in result.stderr
+    page = shop / "catalog.json" / "page.html"
+    result = show(shop, "--html", page)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1] == (
+        f"{page} cannot be made, as {page.parent} is no folder: choose another place."
+    )

@@ -104,7 +104,7 @@ def test_run_prints_a_line_a_stage_and_a_table(
         assert "±" in row
     refused(
         recsim("run", small_file, "--out", out),
-        f"{out} exists already; go on with --resume, start afresh with --overwrite, or choose another.",
+        f"{out} exists already: choose another folder, or go on with --resume, or start afresh with --overwrite.",
     )
 
 
@@ -270,7 +270,7 @@ def test_collect_and_evaluate_refuse_what_does_not_fit(
     log = small_run / "logs" / "production.parquet"
     refused(
         recsim("collect", small_file, "--policy", "uniform", "--out", log),
-        f"{log} exists already; choose another name or pass --overwrite.",
+        f"{log} exists already: choose another name, or pass --overwrite.",
     )
     refused(
         recsim("collect", small_file, "--policy", "linucb", "--run", tmp_path, "--out", tmp_path / "a.parquet"),
@@ -282,7 +282,7 @@ def test_collect_and_evaluate_refuse_what_does_not_fit(
     )
     refused(
         recsim("evaluate", "--log", tmp_path / "no.parquet", "--config", small_file),
-        f"there is no log at {tmp_path / 'no.parquet'}; `recsim collect` writes one.",
+        f"there is no log {tmp_path / 'no.parquet'}: `recsim collect` writes one.",
     )
     text = small_file.read_text()
     other = write_config(text.replace("slate_size: 3", "slate_size: 4"))

@@ -64,6 +64,13 @@ def test_own_clicks_give_behaviour_and_unknown_items_are_told(shop: Path, tmp_pa
     assert "Modality `behaviour`: als, 2 dimensions, from 6 clicks of 3 users" in catalog.card
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(shop: Path) -> None:
+    out = shop / "clicks.csv" / "out"
+    code, told = run(shop / "catalog", "--log", "nowhere", "--out", out)
+    assert code == 2
+    assert f"{out} cannot be made, as {out.parent} is no folder: choose another place." in told.replace("\n", "")
+
+
 def test_requests_that_cannot_be_met_are_one_sentence(shop: Path, tmp_path: Path) -> None:
     catalog, log, out = shop / "catalog", shop / "log.parquet", tmp_path / "out"
     for command, sentence in [

@@ -270,7 +270,7 @@ def test_a_file_that_is_no_config_is_refused(write_config: Write, text: str, mes
 
 
 def test_a_missing_file_a_folder_and_other_encodings_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^there is no config .*nowhere\.yaml; check the path\.$"):
+    with pytest.raises(ConfigError, match=r"^there is no file .*nowhere\.yaml: check the path\.$"):
         read_config(tmp_path / "nowhere.yaml")
     with pytest.raises(ConfigError, match=r"^config .* cannot be read: Is a directory\.$"):
         read_config(tmp_path)

@@ -34,7 +34,7 @@ def test_minari_datasets_are_written(log: Log, tmp_path: Path) -> None:
     assert minari.MinariDataset(tmp_path / "out" / "shop-v1" / "data").total_steps == len(log)
     again = export(tmp_path, "--name", "shop-v1")
     assert again.exit_code == 2
-    assert "shop-v1 exists already; choose another name" in again.stderr
+    assert "shop-v1 exists already: choose another name" in again.stderr
 
 
 def test_d3rlpy_s_arrays_are_written(log: Log, tmp_path: Path) -> None:
@@ -55,4 +55,4 @@ def test_what_cannot_be_is_refused(log: Log, tmp_path: Path) -> None:
         assert told.stderr.splitlines()[-1] == sentence
     told = CliRunner().invoke(app, ["log", "export", str(tmp_path / "no.parquet"), "--out", str(tmp_path)])
     assert told.exit_code == 2
-    assert "there is no log at" in told.stderr
+    assert "there is no log " in told.stderr

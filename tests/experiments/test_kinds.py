@@ -163,7 +163,7 @@ def test_slateq_is_refused_where_users_click_more_items_than_it_expects(small: R
         ),
         (
             {"kind": "sb3", "algorithm": "ppo", "model": "/nowhere.zip"},
-            r"^'sb3': there is no model at /nowhere\.zip; train one first\.$",
+            r"^'sb3': there is no model /nowhere\.zip: train one first\.$",
         ),
         ({"kind": "linucb", "options": {"ridge": -1.0}}, r"^'linucb': ridge is -1\.0; it is a number above 0\.$"),
     ],

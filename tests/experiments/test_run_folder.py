@@ -35,7 +35,7 @@ def test_an_empty_folder_may_be_used(tmp_path: Path, small: RunConfig) -> None:
 def test_a_folder_that_exists_is_refused(tmp_path: Path, small: RunConfig) -> None:
     RunFolder.start(tmp_path / "a", small)
     with pytest.raises(
-        UserError, match=r"a exists already; go on with --resume, start afresh with --overwrite, or choose"
+        UserError, match=r"a exists already: choose another folder, or go on with --resume, or start afresh with"
     ):
         RunFolder.start(tmp_path / "a", small)
     with pytest.raises(UserError, match="--resume keeps what is there and --overwrite does not; choose one of them"):

@@ -241,7 +241,9 @@ def test_tables_that_are_no_clicks_are_refused(shop: Catalog, tmp_path: Path) ->
         clicks_of_table(pd.DataFrame({"user": [1]}), shop)
     with pytest.raises(ValueError, match="row 1 of the table: user is empty"):
         clicks_of_table(pd.DataFrame({"user": ["a", None], "item": ["x", "y"]}), shop)
-    with pytest.raises(FileNotFoundError, match="there is no file .*none.csv"):
+    with pytest.raises(
+        FileNotFoundError, match="there is no file .*none.csv: name the CSV or Parquet file with the clicks"
+    ):
         read_clicks(tmp_path / "none.csv", shop)
     (tmp_path / "clicks.txt").write_text("user,item\n")
     with pytest.raises(ValueError, match=r"clicks.txt is neither .csv nor .parquet"):

@@ -171,10 +171,10 @@ def test_broken_folders_are_refused(folder: Path, tmp_path: Path) -> None:
 
 
 def test_only_an_exported_encoder_is_replaced(source: Path, folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="is there already: ask for overwrite or choose another folder"):
+    with pytest.raises(ValueError, match="exists already: choose another folder, or ask for overwrite"):
         export_encoder(source, folder)
     (tmp_path / "letters.txt").write_text("dear")
-    with pytest.raises(ValueError, match="is there already and is no exported encoder: remove it or choose"):
+    with pytest.raises(ValueError, match="is no exported encoder, so it is not replaced: choose another folder"):
         export_encoder(source, tmp_path, overwrite=True)
     with pytest.raises(ValueError, match="'glove' cannot be exported: pass minilm, efficientnet-lite0, or the folder"):
         export_encoder("glove", tmp_path / "out")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from recsim.catalogs.importing.findings import quoted
+from recsim.paths import absent
 
 SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .png .webp .gif .bmp .tif .tiff .avif .heic .heif .svg .psd .ico .jfif".split()  # noqa: SIM905
@@ -46,7 +47,7 @@ class ImageFolder:
             FileNotFoundError: if there is no such folder, or no image in it.
         """
         if not path.is_dir():
-            raise FileNotFoundError(f"{path} is no folder: name the one that the column image is relative to.")
+            raise FileNotFoundError(absent("folder", path, "name the one that the column image is relative to"))
         self.path = path
         self._real = os.path.realpath(path)
         self.files = frozenset(_listed(path))

@@ -13,6 +13,7 @@ from recsim.catalogs.importing import delimited
 from recsim.catalogs.importing.findings import quoted
 from recsim.catalogs.importing.opening import text_lines, wrong_bytes
 from recsim.catalogs.importing.values import as_text
+from recsim.paths import absent
 
 Form = Literal["csv", "parquet", "jsonl"]
 CHUNK = 4096  # rows
@@ -129,8 +130,8 @@ def _one_character(separator: str) -> str:
 
 def _form(path: Path) -> Form:
     if not path.is_file():
-        found = "is a folder" if path.is_dir() else "does not exist"
-        raise FileNotFoundError(f"{path} {found}: name the CSV, Parquet or JSON-lines file that lists the items.")
+        remedy = "name the CSV, Parquet or JSON-lines file that lists the items"
+        raise FileNotFoundError(f"{path} is a folder: {remedy}." if path.is_dir() else absent("file", path, remedy))
     inner = path.with_suffix("") if path.suffix.lower() == ".gz" else path
     form = FORM_OF.get(inner.suffix.lower())
     if form is None or (form == "parquet" and inner != path):

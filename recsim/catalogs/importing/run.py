@@ -26,6 +26,7 @@ from recsim.catalogs.importing.reading import open_source
 from recsim.catalogs.importing.rows import Items, read_items
 from recsim.catalogs.importing.work import Work
 from recsim.modalities.cache import EmbeddingCache
+from recsim.paths import check_place
 
 
 class Display(Protocol):
@@ -102,8 +103,10 @@ def import_catalog(
         FileExistsError: if `out` is taken.
         ValueError: if the source cannot be read, or nothing in it can become an item.
     """
-    source, out, options, display = Path(source), Path(out).absolute(), options or ImportOptions(), display or Quiet()
-    check_target(out, overwrite, another="another --out", replace="replace it with --overwrite")
+    source, out, options, display = Path(source), Path(out), options or ImportOptions(), display or Quiet()
+    check_target(out, overwrite, replace="pass --overwrite")
+    check_place(out)
+    out = out.absolute()
     findings = Findings()
     table = open_source(source, encoding=options.encoding, separator=options.separator)
     mapping = complete_mapping(options.mapping, table.columns, source, findings)

@@ -14,6 +14,7 @@ from scipy.sparse import csr_matrix
 
 from recsim.catalog import Catalog
 from recsim.logs import Log
+from recsim.paths import absent
 
 COUNTED = ("click", "conversion")
 COLUMNS = ("user", "item")
@@ -110,7 +111,7 @@ def read_clicks(path: str | PathLike[str], catalog: Catalog) -> tuple[Clicks, in
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path} with clicks.")
+        raise FileNotFoundError(absent("file", path, "name the CSV or Parquet file with the clicks"))
     kind = path.suffix.lower()
     if kind not in (".csv", ".parquet"):
         raise ValueError(f"{path} is neither .csv nor .parquet; save the clicks as one of them.")

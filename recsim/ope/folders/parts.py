@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from recsim.logs_parquet import lists, numbers, write
+from recsim.paths import absent
 
 if TYPE_CHECKING:
     from recsim.logs import Log
@@ -69,7 +70,7 @@ def parts_of(folder: str | Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise FileNotFoundError(f"there is no folder {path}; pass a folder of Parquet files, or one file.")
+        raise FileNotFoundError(absent("folder", path, "pass a folder of Parquet files, or one file"))
     found = sorted(one for one in path.rglob("*.parquet") if not one.name.startswith("."))
     if not found:
         raise ValueError(f"there is no file *.parquet in {path}; `recsim collect` and `write_parts` write logs.")

@@ -38,5 +38,5 @@ def test_names_and_files_of_something_else_are_refused(world: Simulator, log: Lo
     LinUCB(world.catalog, world.layout).save(tmp_path / "bandit.safetensors")
     with pytest.raises(ValueError, match="holds a LinUCB, which is no static fusion"):
         load_fusion(tmp_path / "bandit.safetensors", world.catalog, world.layout)
-    with pytest.raises(FileNotFoundError, match="there is no agent at"):
+    with pytest.raises(FileNotFoundError, match="there is no agent .*: save one first"):
         load_fusion(tmp_path / "nothing.safetensors", world.catalog, world.layout)

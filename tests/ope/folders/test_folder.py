@@ -233,7 +233,7 @@ def refused(folder: Path, target=NEAR, **settings) -> None:
 
 
 def test_folders_that_cannot_be(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere; pass a folder of Parquet files"):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere: pass a folder of Parquet files"):
         refused(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"there is no file \*\.parquet in .*; `recsim collect` and `write_parts`"):
         refused(tmp_path)
