@@ -301,8 +301,12 @@ def catalog_export_encoder(
 ) -> None:
     """Write an encoder as an ONNX file, which is used by the name of its folder and needs no torch."""
     from recsim.modalities.compression import export_encoder
+    from recsim.paths import check_place, taken
 
+    if out.exists() and not overwrite:
+        raise UserError(taken(out, "pass --overwrite"))
     with input_errors():
+        check_place(out)
         folder = export_encoder(name, out, int8=int8, overwrite=overwrite)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     typer.echo(f"Encoder: {out} ({size:.1f} MB)")

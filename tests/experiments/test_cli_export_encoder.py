@@ -29,6 +29,13 @@ def test_options_arrive_and_the_size_is_told(tmp_path: Path, monkeypatch: pytest
     code, told = run("minilm", "--out", tmp_path / "out", "--int8")
     assert (code, asked) == (0, [("minilm", tmp_path / "out", True, False)])
     assert "(2.5 MB)" in told
+    code, told = run("minilm", "--out", tmp_path / "out")
+    assert (code, told.replace("\n", "")) == (
+        2,
+        f"{tmp_path / 'out'} exists already: choose another folder, or pass --overwrite.",
+    )
+    assert run("minilm", "--out", tmp_path / "out" / "model.onnx" / "x")[0] == 2
+    assert len(asked) == 1
 
 
 def test_requests_that_cannot_be_met_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
