@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isclose
+
 import pandas as pd
 from rich.console import Console
 from rich.markdown import Markdown
@@ -87,7 +89,9 @@ def _by_category(facts: CatalogFacts) -> Table:
 
 
 def _popular(facts: CatalogFacts) -> Table:
-    table = Table("title", "category", title="The most popular items", **STYLE)
+    equal = isclose(facts.popular[0].popularity * facts.items, 1.0)  # the largest share is the mean one
+    title = "Items, all equally popular" if equal else "The most popular items"
+    table = Table("title", "category", title=title, **STYLE)
     table.add_column("price", justify="right")
     for one in facts.popular:
         table.add_row(_cell(one.title), _cell(one.category), number(one.price, 2))

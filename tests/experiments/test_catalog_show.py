@@ -92,6 +92,12 @@ def test_a_catalogue_without_card_and_findings(show: Show, tmp_path: Path) -> No
     lines = show(tmp_path / "plain").stdout.splitlines()
     assert lines[0] == "synthetic: 100 items in 50 categories"
     assert lines[-1] == "Nothing is noted about any item."
+    assert any(line.startswith("The most popular items") for line in lines)
+    table = made.table.assign(popularity=1.0)
+    made.replaced(table=table).save(tmp_path / "equal")
+    told = show(tmp_path / "equal").stdout
+    assert "Items, all equally popular" in told
+    assert "most popular" not in told
     assert ["10", "smaller", "ones", "20"] in [line.split()[:4] for line in lines]
 
 
