@@ -6,7 +6,7 @@ the affinities of some users and asked about others.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from recsim.catalog import Catalog
 from recsim.language.interest_features import Features, Source
-from recsim.language.interest_heads import FOLDS, Heads, Predicted, by_fold, regression
+from recsim.language.interest_heads import FOLDS, Predicted, Regression, by_fold, favourite, regression
 from recsim.language.interest_histories import Histories, check_apart
 from recsim.simulator import rows_of
 from recsim.users.contract import DeclaresAppeal
 
 Floats = NDArray[np.float64]
 Items = NDArray[np.int64]
+Learner = Callable[[Histories, Floats], Features]  # histories and their users' affinities, to affinities of others
 
 _USERS_AT_ONCE = 256
 
@@ -57,13 +58,13 @@ class TaughtInterests:
     """Regressions of hidden interests on features of the history.
 
     Attributes:
-        features: what turns histories into numbers.
-        heads: what turns these into predictions.
+        affinity: histories to (n, C) affinities.
+        top: (n, C) affinities to (n, C) probabilities of the favourite.
         taught: (t,) int64, the users whose interests were told.
     """
 
-    features: Features
-    heads: Heads
+    affinity: Features
+    top: Regression
     taught: Items
 
     @classmethod
@@ -73,10 +74,7 @@ class TaughtInterests:
         Raises:
             ValueError: if there are fewer than 2 users a fold, not as many rows, or all users have one favourite.
         """
-        _check_told(histories, affinity)
-        features = source(histories)
-        said = _said_of_others(source, histories, affinity)
-        return cls(features, Heads.fit(features(histories), affinity, said), histories.user)
+        return cls._learned(single(source), histories, affinity)
 
     @classmethod
     def stacked(cls, sources: Sequence[Source], histories: Histories, affinity: Floats) -> TaughtInterests:
@@ -88,15 +86,14 @@ class TaughtInterests:
         Raises:
             ValueError: as in `fit`.
         """
+        return cls._learned(fusion(sources), histories, affinity)
+
+    @classmethod
+    def _learned(cls, learn: Learner, histories: Histories, affinity: Floats) -> TaughtInterests:
+        """What `learn` makes of all users; chances of the favourite are learned from what it says of those left out."""
         _check_told(histories, affinity)
-        said = np.concatenate([_said_of_others(source, histories, affinity) for source in sources], axis=1)
-        again = by_fold(len(said), lambda rows: regression(said[~rows], affinity[~rows])(said[rows]))
-        parts = [_told_affinity(source, histories, affinity) for source in sources]
-
-        def features(others: Histories) -> Floats:
-            return np.concatenate([part(others) for part in parts], axis=1)
-
-        return cls(features, Heads.fit(said, affinity, again), histories.user)
+        top = favourite(said_of_others(learn, histories, affinity), affinity)
+        return cls(learn(histories, affinity), top, histories.user)
 
     def predict(self, histories: Histories) -> Predicted:
         """What it says of other users.
@@ -105,7 +102,8 @@ class TaughtInterests:
             ValueError: if the interests of one of them were told.
         """
         check_apart(self.taught, histories.user)
-        return self.heads.predict(self.features(histories))
+        affinity = self.affinity(histories)
+        return Predicted(affinity, self.top(affinity))
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,18 +122,37 @@ class UntaughtInterests:
         return Predicted(said, np.exp(said))
 
 
-def _told_affinity(source: Source, histories: Histories, affinity: Floats) -> Features:
-    """What turns histories into affinities (n, C), learned from `histories` and their users' affinities."""
-    features = source(histories)
-    predict = regression(features(histories), affinity)
-    return lambda others: predict(features(others))
+def single(source: Source) -> Learner:
+    """A regression on the features of one source."""
+
+    def learn(histories: Histories, affinity: Floats) -> Features:
+        features = source(histories)
+        predict = regression(features(histories), affinity)
+        return lambda others: predict(features(others))
+
+    return learn
 
 
-def _said_of_others(source: Source, histories: Histories, affinity: Floats) -> Floats:
+def fusion(sources: Sequence[Source]) -> Learner:
+    """A regression on what one for each source says of users of other folds.
+
+    Whoever cross-fits the fusion leaves users out of both stages: what the first says of the others must not have been
+    learned from them either.
+    """
+    first = [single(source) for source in sources]
+
+    def learn(histories: Histories, affinity: Floats) -> Features:
+        parts = [one(histories, affinity) for one in first]
+        said = [said_of_others(one, histories, affinity) for one in first]
+        predict = regression(np.concatenate(said, axis=1), affinity)
+        return lambda others: predict(np.concatenate([part(others) for part in parts], axis=1))
+
+    return learn
+
+
+def said_of_others(learn: Learner, histories: Histories, affinity: Floats) -> Floats:
     """(n, C), the affinity of each user as predicted by what was learned from users of other folds."""
-    return by_fold(
-        len(histories), lambda rows: _told_affinity(source, histories[~rows], affinity[~rows])(histories[rows])
-    )
+    return by_fold(len(histories), lambda rows: learn(histories[~rows], affinity[~rows])(histories[rows]))
 
 
 def _check_told(histories: Histories, affinity: Floats) -> None:

@@ -29,29 +29,6 @@ class Predicted:
     top: Floats
 
 
-@dataclass(frozen=True, eq=False)
-class Heads:
-    """The regressions at the end of a predictor.
-
-    Attributes:
-        affinity: (n, d) features to (n, C) affinities.
-        top: (n, C) affinities to (n, C) probabilities.
-    """
-
-    affinity: Regression
-    top: Regression
-
-    @classmethod
-    def fit(cls, features: Floats, affinity: Floats, out_of_fold: Floats) -> Heads:
-        """Regressions on features (n, d), and on affinities (n, C) predicted without the user's own."""
-        return cls(regression(features, affinity), favourite(out_of_fold, affinity))
-
-    def predict(self, features: Floats) -> Predicted:
-        """What they say of features (n, d)."""
-        affinity = self.affinity(features)
-        return Predicted(affinity, self.top(affinity))
-
-
 def by_fold(n: int, out_of_fold: Callable[[NDArray[np.bool_]], Floats]) -> Floats:
     """(n, d) float64, each row from a call that was given the rows of its fold to leave out; rows are dealt in turn."""
     fold, parts = np.arange(n) % FOLDS, []

@@ -1,12 +1,19 @@
 """Interests told from histories: the truth, the predictors, and that nothing leaks."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from recsim.catalog import Catalog
-from recsim.language.interest import TaughtInterests, UntaughtInterests, category_affinity
+from recsim.language.interest import (
+    TaughtInterests,
+    UntaughtInterests,
+    category_affinity,
+    fusion,
+    said_of_others,
+)
 from recsim.language.interest_features import (
     CONTENT_FREE,
     Source,
@@ -160,6 +167,7 @@ def test_nothing_leaks_from_a_user_s_own_interests(catalog: Catalog) -> None:
 
 
 def test_sources_learn_from_the_told_folds_only(told: tuple[Histories, Floats]) -> None:
+    """What the last regression is judged by was learned, in both stages, without the users of the fold."""
     histories, affinity = told
     seen: list[tuple[set[int], set[int]]] = []
 
@@ -172,9 +180,26 @@ def test_sources_learn_from_the_told_folds_only(told: tuple[Histories, Floats]) 
 
     TaughtInterests.stacked([source], histories[:40], affinity[:40])
     apart = [pair for pair in seen if pair[0] != pair[1]]
-    assert len(apart) == FOLDS
     assert all(not (others & some) for others, some in apart)
-    assert set.union(*(some for _, some in apart)) == set(range(40))
+    everybody = set(range(40))
+    within = Counter(frozenset(others | some) for others, some in apart)
+    assert (
+        within.pop(frozenset(everybody)) == 2 * FOLDS
+    )  # the whole fusion for each fold, and the first stage for the last
+    assert within == {frozenset(everybody - set(range(fold, 40, FOLDS))): FOLDS for fold in range(FOLDS)}
+
+
+def test_what_a_fusion_says_of_others_never_depends_on_their_interests(
+    catalog: Catalog, told: tuple[Histories, Floats]
+) -> None:
+    histories, affinity = told[0][:60], told[1][:60]
+    learn = fusion([*sources(catalog).values()])
+    before = said_of_others(learn, histories, affinity)
+    for fold in (0, 3):
+        rows = np.arange(60) % FOLDS == fold
+        after = said_of_others(learn, histories, np.where(rows[:, None], affinity[:, ::-1], affinity))
+        np.testing.assert_array_equal(after[rows], before[rows])
+        assert (after[~rows] != before[~rows]).any()
 
 
 def test_scores_of_items_are_averaged_by_category(catalog: Catalog) -> None:
