@@ -16,7 +16,7 @@ from recsim.experiments.config import ORACLES, PolicyConfig, RunConfig
 from recsim.experiments.evaluation import EXPOSURE, OFFLINE, PRODUCTION_LOG, SESSIONS, SLATE_TRUTH
 from recsim.experiments.front import FRONT, front_results
 from recsim.experiments.policies import model_file
-from recsim.experiments.policy_settings import TrainedPolicy, UniformPolicy
+from recsim.experiments.policy_settings import LLMRerankerPolicy, TrainedPolicy, UniformPolicy
 from recsim.experiments.progress import Advance
 from recsim.experiments.training import CURVE_COLUMNS, curve_file
 from recsim.experiments.world import World
@@ -46,7 +46,10 @@ def gather(world: World, run: Path) -> dict[str, Any]:
     slate_truth, offline = read_json(run / SLATE_TRUTH), read_json(run / OFFLINE)
     measures = ("reward", *log.info.objectives)
     policies = {
-        policy.title: _policy(policy, config, _of(policy, sessions), _of(policy, exposure), measures, slate_truth)
+        policy.title: {
+            **_policy(policy, config, _of(policy, sessions), _of(policy, exposure), measures, slate_truth),
+            "judge": _judge(policy, world, run),
+        }
         for policy in config.policies
     }
     return {
@@ -139,6 +142,16 @@ def _policy(
         "metrics": _rates(sessions, exposure),
         "slate_truth": slate_truth.get(policy.title),
     }
+
+
+def _judge(policy: PolicyConfig, world: World, run: Path) -> dict[str, Any] | None:
+    """What a re-ranker's language model counts beside the static fusion, and whether that was fitted or set by hand."""
+    if not isinstance(policy, LLMRerankerPolicy):
+        return None
+    from recsim.agents.language.reranker import weight_of
+
+    weight = weight_of(run / str(model_file(policy)), world.catalog)
+    return {"weight": weight, "fitted": policy.options.get("weight") is None}
 
 
 def temperature_of(policy: PolicyConfig) -> float | None:

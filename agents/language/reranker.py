@@ -169,6 +169,15 @@ class LLMReranker:
         return cls(fusion, judge, float(arrays["weight"][0]), told["candidates"], told["bound"], told["opened"])
 
 
+def weight_of(path: Path, catalog: Catalog) -> float:
+    """The judge's weight in a file that `LLMReranker.save` wrote; its language model is not needed.
+
+    Raises:
+        ValueError: if the file holds something else or belongs to another catalogue.
+    """
+    return float(load_arrays(path, "LLMReranker", catalog)["weight"][0])
+
+
 def open_model(opened: Mapping[str, Any]) -> LanguageModel:
     """The language model at `path`, which remembers what it answered, in the file `scores` where there is one."""
     options = {name: value for name, value in opened.items() if name not in ("path", "scores")}

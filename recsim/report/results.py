@@ -30,6 +30,18 @@ class LogFact(Result):
     sessions: int
 
 
+class JudgeFact(Result):
+    """What a language model counts that re-ranks.
+
+    Attributes:
+        weight: logits of a click that a logit of its answer is worth.
+        fitted: whether the log decided that, or somebody did.
+    """
+
+    weight: Finite
+    fitted: bool
+
+
 class PolicyResult(Result):
     """One policy on simulated users.
 
@@ -40,6 +52,7 @@ class PolicyResult(Result):
         truth: per session, for every objective, `reward` and `length`.
         metrics: click-through rate (`ctr`), conversion rate (`cvr`), `novelty_per_click`, `coverage`, `gini`.
         slate_truth: per slate at the contexts of the log, which offline estimates estimate; None for an oracle.
+        judge: of a policy that a language model re-ranks.
     """
 
     name: str
@@ -48,6 +61,7 @@ class PolicyResult(Result):
     truth: dict[str, Interval]
     metrics: dict[str, Measured] = Field(default_factory=dict)
     slate_truth: dict[str, Interval] | None = None
+    judge: JudgeFact | None = None
 
     @property
     def is_oracle(self) -> bool:

@@ -40,6 +40,7 @@ def points(run: Run) -> list[Point]:
         Point("Would the log alone have told", " ".join([log_alone(run), *log_power(run)])),
         Point("And of whole sessions", sessions_by_log(run)),
         Point("What it trades", trades(run)),
+        Point("What the language model counts", " ".join(filter(None, map(judged, run.ranked)))),
         Point("What would change the answer", tipping_weights(run)),
         Point("Beside the oracle", room(run)),
     ]
@@ -103,6 +104,20 @@ def trades(run: Run) -> str:
         parts.append(f"{difference.objective} {signed(difference.mean, decimals([difference.se]))}{unclear}")
     first = differences[0]
     return f"Per session, {first.policy} against {first.against}: {listed(parts)}."
+
+
+def judged(policy: PolicyResult) -> str:
+    """What the language model of a re-ranker counts beside the static fusion; "" for other policies."""
+    if policy.judge is None:
+        return ""
+    if policy.judge.fitted and policy.judge.weight == 0.0:
+        return (
+            f"{policy.name}: nothing, since the log does not bear out its answers (a likelihood-ratio test at 5% does "
+            "not find their weight above 0), so this policy ranks as the static fusion does."
+        )
+    source = "fitted on the log" if policy.judge.fitted else "set by hand"
+    weight = compact(policy.judge.weight)
+    return f"{policy.name}: its log-odds times {weight} are added to those of the static fusion, a weight {source}."
 
 
 def tipping_weights(run: Run) -> str:

@@ -11,7 +11,7 @@ import pytest
 from recsim.agents.fusion.static import StaticFusion
 from recsim.agents.language.judge import ANSWERS, UNKNOWN, ClickJudge
 from recsim.agents.language.mixing import mixing_weight
-from recsim.agents.language.reranker import LLMReranker, fitted_weight
+from recsim.agents.language.reranker import LLMReranker, fitted_weight, weight_of
 from recsim.catalog import Catalog
 from recsim.language.model import CausalLM
 from recsim.language.quoting import quoted
@@ -191,6 +191,7 @@ def test_it_is_the_same_from_its_file(fitted: LLMReranker, world: Simulator, log
     fitted.save(path)
     again = LLMReranker.load(path, world.catalog, world.layout)
     np.testing.assert_array_equal(again.scores(logged.observation[:16]), fitted.scores(logged.observation[:16]))
+    assert weight_of(path, world.catalog) == fitted.weight
 
 
 @pytest.mark.slow

@@ -41,7 +41,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
 
 def measured(config: RunConfig, out: Path) -> dict[str, Any]:
     folder = run(config, out).path
-    assert "llm reranker" in (folder / "report.html").read_text()
+    counts = "llm reranker: its log-odds times 1 are added to those of the static fusion, a weight set by hand."
+    assert counts in (folder / "report.html").read_text()
     found: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
     return found
 
@@ -53,5 +54,9 @@ def test_a_run_re_ranks_and_seeds_decide_what_comes_of_it(config: RunConfig, tmp
     rewards = {policy["name"]: policy["truth"]["reward"]["mean"] for policy in first["policies"]}
     assert rewards["llm reranker"] != rewards["static fusion"]
     assert {estimate["policy"] for estimate in first["offline"]} == set(rewards)
+    judges = [policy["judge"] for policy in first["policies"]]
+    assert judges[:2] == [None, {"weight": 1.0, "fitted": False}]
+    assert judges[2]["fitted"] is True
+    assert judges[2]["weight"] >= 0.0
     other = measured(config.model_copy(update={"seed": 2}), tmp_path / "other")
     assert other["policies"] != first["policies"]

@@ -130,6 +130,22 @@ def test_trades_say_what_is_not_clear(build: Callable[..., Run]) -> None:
     assert text == "Per session, new against old: click +3.0 and novelty −0.5, not clear."
 
 
+def test_what_a_language_model_counts_is_told_of_each_policy_that_it_ranks(build: Callable[..., Run]) -> None:
+    found = [
+        {**NEW, "judge": {"weight": 0.314159, "fitted": True}},
+        {**RISKY, "judge": {"weight": 0.0, "fitted": True}},
+        {**OLD, "judge": {"weight": 0.0, "fitted": False}},
+    ]
+    told = {point.title: point.text for point in points(build(found))}
+    assert told["What the language model counts"] == (
+        "new: its log-odds times 0.314 are added to those of the static fusion, a weight fitted on the log. "
+        "risky: nothing, since the log does not bear out its answers (a likelihood-ratio test at 5% does not find "
+        "their weight above 0), so this policy ranks as the static fusion does. "
+        "old: its log-odds times 0 are added to those of the static fusion, a weight set by hand."
+    )
+    assert "What the language model counts" not in {point.title for point in points(build([OLD, NEW]))}
+
+
 def test_tipping_weight_by_hand(build: Callable[..., Run]) -> None:
     # new leads risky by 5 × click - 2 × novelty and old by 3 × click - 0.5 × novelty: 5 c = 4 and 5 = 2 n come first.
     text = tipping_weights(build([OLD, NEW, RISKY]))
