@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-Source = Literal["text", "image"]
+Source = Literal["text", "image"]  # what encoders read
+Origin = Source | Literal["description"]  # what of an item they are given
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,14 +17,15 @@ class Encoding:
     """An encoder and the projection after it.
 
     Attributes:
-        source: what of an item is encoded: its column ``text``, or its image.
+        source: what of an item is encoded: its column ``text``, its image, or the description that
+            `recsim.language.descriptions` wrote into its column ``description_written``.
         encoder: the name by which `recsim.modalities` finds the encoder, such as ``minilm``, or the path of a model.
         fingerprint: the encoder's own, which changes with anything that changes what it makes of an item.
         centre: (d,) float32, what is subtracted from an embedding of length 1.
         components: (r, d) float32, what it is then projected on.
     """
 
-    source: Source
+    source: Origin
     encoder: str
     fingerprint: str
     centre: npt.NDArray[np.float32]
@@ -35,6 +37,11 @@ class Encoding:
                 f"the encoding by {self.encoder!r} has a centre of shape {self.centre.shape} and components of shape "
                 f"{self.components.shape}: (d,) and (r, d) belong together."
             )
+
+    @property
+    def reads(self) -> Source:
+        """What the encoder reads: descriptions are texts."""
+        return "image" if self.source == "image" else "text"
 
     def project(self, embedding: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
         """(m, r) float32 rows of length 1 from what the encoder made, (m, d); rows without a direction stay 0."""

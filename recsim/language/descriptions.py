@@ -16,7 +16,6 @@ from recsim.modalities import Encoder
 from recsim.modalities.cache import EmbeddingCache
 from recsim.modalities.derived import derived_card
 from recsim.modalities.making import make_modality
-from recsim.modality import Modality
 
 MODALITY, WRITTEN, BY = "description", "description_written", "description_by"
 TEMPLATE = "template"
@@ -39,8 +38,9 @@ def with_descriptions(
     """The catalogue with a description of every item, and their embeddings as the modality `description`.
 
     The table has two columns more, `description_written` and `description_by`: the name of the model that wrote it, or
-    "template". The modality has no `encoding`: it was made of these descriptions, not of the column ``text``. It is
-    fused like all others.
+    "template". The modality's `encoding` has the source "description", so that `described` and
+    `recsim.modalities.making.encode_with` bring other items into its space; corruptions of texts leave it as it is. It
+    is fused like all others.
 
     Args:
         catalog: what is described; it has no such modality yet.
@@ -61,8 +61,7 @@ def with_descriptions(
         )
     texts, by = described(catalog, model, progress)
     everything = np.ones(len(catalog), bool)
-    made = make_modality(MODALITY, encoder, texts, everything, source="text", dim=dim, cache=cache)
-    modality = Modality(MODALITY, made.embedding, made.present)
+    modality = make_modality(MODALITY, encoder, texts, everything, source="description", dim=dim, cache=cache)
     return catalog.replaced(
         table=catalog.table.assign(**{WRITTEN: texts, BY: by}),
         modalities={**catalog.modalities, MODALITY: modality},

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recsim.encoding import Encoding, Source
+from recsim.encoding import Encoding, Origin
 from recsim.modalities import Encoder
 from recsim.modalities.cache import EmbeddingCache, Progress
 from recsim.modalities.names import image_encoder, text_encoder
@@ -27,7 +27,7 @@ def make_modality(
     items: Sequence[str | PathLike[str]],
     present: npt.NDArray[np.bool_],
     *,
-    source: Source,
+    source: Origin,
     dim: int = 64,
     cache: EmbeddingCache | None = None,
     progress: Progress | None = None,
@@ -42,7 +42,7 @@ def make_modality(
         encoder: what encodes the items.
         items: m texts or image files; those of absent items are not looked at.
         present: (m,) bool, which items have this modality. Items in which the encoder finds nothing become absent.
-        source: what of an item `items` are: its column ``text``, or its image.
+        source: what of an item `items` are, as in `Encoding`.
         dim: columns to keep; fewer where the embeddings do not have as many directions, as the shape then shows.
         cache: where embeddings are kept; by default in a temporary file.
         progress: is told how many of the present items are encoded, again and again.
@@ -69,7 +69,7 @@ def make_modality(
 
 def encoder_of(encoding: Encoding) -> Encoder[Any]:
     """The encoder that an encoding names; `encode_with` checks that it is the same."""
-    return text_encoder(encoding.encoder) if encoding.source == "text" else image_encoder(encoding.encoder)
+    return text_encoder(encoding.encoder) if encoding.reads == "text" else image_encoder(encoding.encoder)
 
 
 def encode_with(
@@ -95,7 +95,7 @@ def encode_with(
     encoder = encoder or encoder_of(encoding)
     if encoder.fingerprint != encoding.fingerprint:
         raise ValueError(
-            f"the {encoding.source} encoder {encoder.name!r} has the fingerprint {encoder.fingerprint}, and the "
+            f"the {encoding.reads} encoder {encoder.name!r} has the fingerprint {encoder.fingerprint}, and the "
             f"modality was made by {encoding.encoder!r} with {encoding.fingerprint}: its rows would mean something "
             "else; install the same model and release, pass encoder=, or make the modality again."
         )
@@ -105,7 +105,7 @@ def encode_with(
 
 
 def _fitted(
-    name: str, encoder: Encoder[Any], blocks: Iterator[npt.NDArray[np.float32]], source: Source, dim: int
+    name: str, encoder: Encoder[Any], blocks: Iterator[npt.NDArray[np.float32]], source: Origin, dim: int
 ) -> Encoding:
     fitted = PrincipalComponents(encoder.dim)
     for block in blocks:
@@ -129,7 +129,7 @@ def _projected(encoding: Encoding, blocks: Iterator[npt.NDArray[np.float32]], n_
     return rows
 
 
-def _raw(items: Sequence[Any], source: Source) -> Sequence[Any]:
+def _raw(items: Sequence[Any], source: Origin) -> Sequence[Any]:
     """Image files as paths, since the cache takes a str for a text."""
     return [Path(item) for item in items] if source == "image" else items
 

@@ -14,7 +14,9 @@ from recsim.language.descriptions import BY, MODALITY, WRITTEN, described, templ
 from recsim.language.model import CausalLM
 from recsim.language.writing import polished, tidied, written
 from recsim.logs import collect
+from recsim.modalities.corruption import corrupt
 from recsim.modalities.hashing import HashingEncoder
+from recsim.modalities.making import encode_with, make_modality
 from recsim.policy import uniform
 from recsim.simulator import Simulator
 from recsim.testing import tiny_language_model
@@ -102,7 +104,9 @@ def test_descriptions_become_a_modality_and_what_failed_a_finding(shop: Catalog)
     found = with_descriptions(shop, encoder=HashingEncoder(), model=Writer("A ball.", "", "A saw."), dim=8)
     assert list(found.modalities) == ["text", MODALITY]
     assert found.modalities[MODALITY].present.all()
-    assert found.modalities[MODALITY].encoding is None
+    encoding = found.modalities[MODALITY].encoding
+    assert encoding is not None
+    assert (encoding.source, encoding.reads, encoding.encoder) == ("description", "text", "hashing")
     assert found.table[BY].tolist() == ["writer", "template", "writer"] * 2
     assert found.table[WRITTEN].iloc[0] == "A ball."
     same = found.modalities[MODALITY].embedding
@@ -122,6 +126,28 @@ def test_the_template_leaves_no_findings(shop: Catalog, tmp_path: Path) -> None:
     again = Catalog.load(found.save(tmp_path / "described"))
     assert again.fingerprint == found.fingerprint
     assert again.table[WRITTEN].tolist() == found.table[WRITTEN].tolist()
+
+
+def test_other_items_are_brought_into_the_space_of_descriptions(catalog: Catalog, tmp_path: Path) -> None:
+    """Of the same descriptions come the same rows, after a file too; those of new items lie near items like them."""
+    shop = with_descriptions(catalog, encoder=HashingEncoder(), dim=8)
+    found = Catalog.load(shop.save(tmp_path / "described", dtype="float32")).modalities[MODALITY]
+    assert found.encoding is not None
+    rows = encode_with(found.encoding, shop.table[WRITTEN].to_list())
+    np.testing.assert_array_equal(rows, shop.modalities[MODALITY].embedding)
+    new = Catalog.synthetic(n_items=24, n_categories=4, seed=9)
+    near = (encode_with(found.encoding, described(new)[0]) @ rows.T).argmax(axis=1)
+    assert (catalog.category[near] == new.category).mean() > 0.9
+
+
+def test_faults_of_texts_leave_descriptions_as_they_were_written(catalog: Catalog) -> None:
+    text = make_modality(
+        "text", HashingEncoder(), catalog.table["text"].to_list(), np.ones(len(catalog), bool), source="text"
+    )
+    shop = with_descriptions(catalog.replaced(modalities={"text": text}), encoder=HashingEncoder(), dim=8)
+    hurt = corrupt(shop, "typos", 5)
+    assert (hurt.modalities["text"].embedding != shop.modalities["text"].embedding).any()
+    np.testing.assert_array_equal(hurt.modalities[MODALITY].embedding, shop.modalities[MODALITY].embedding)
 
 
 def test_agents_fuse_descriptions_like_any_modality(catalog: Catalog) -> None:
