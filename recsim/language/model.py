@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim.language.finding import folder_fingerprint, model_folder
+from recsim.language.passes import Network, passes
 from recsim.language.tokens import Tokens
 from recsim.modalities.loading import DTYPES, quiet_transformers
 
-BUCKET = 32  # prompts are padded to multiples of this many tokens
 _SCORING = "1"  # goes up with every change of the code here that changes a score
 
 
@@ -49,10 +47,10 @@ class LanguageModel(Protocol):
 class CausalLM:
     """A causal language model of the package transformers.
 
-    A prompt is padded on the left to the next multiple of `BUCKET` tokens, and every pass has `batch_size` rows, the
-    last ones filled up with copies. So the shapes of the arithmetic depend on the prompt alone, and its score is the
-    same to the last bit whatever stands beside it (on the same device, with the same number of threads). Who asks few
-    prompts at a time chooses a small `batch_size`.
+    A prompt is padded on the left to one of few lengths, and every pass has `batch_size` rows, the last ones filled up
+    with copies (`recsim.language.passes`). So the shapes of the arithmetic depend on the prompt alone, and its score is
+    the same to the last bit whatever stands beside it (on the same device, with the same number of threads). Who asks
+    few prompts at a time chooses a small `batch_size`.
 
     Attributes:
         name: the folder's name, or the name on the hub.
@@ -107,17 +105,17 @@ class CausalLM:
             model: Any = transformers.AutoModelForCausalLM.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, dtype=getattr(torch, dtype)
             )
-        self._tokens = Tokens(tokenizer, chat=chat)
-        self._model = _moved(model.eval(), self.device)
-        known = inspect.signature(model.forward).parameters
-        self._takes_positions = "position_ids" in known
-        self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
         positions = getattr(model.config, "max_position_embeddings", self.max_length)
         if self.max_length > positions:
             raise ValueError(f"max_length is {self.max_length}, but the model has {positions} positions: pass fewer.")
+        self._tokens = Tokens(tokenizer, chat=chat)
         ends = model.generation_config.eos_token_id
-        self._ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
-        self._filler = next((t for t in (tokenizer.pad_token_id, tokenizer.eos_token_id) if t is not None), 0)
+        self._network = Network(
+            model.eval(),
+            self.device,
+            filler=next((t for t in (tokenizer.pad_token_id, tokenizer.eos_token_id) if t is not None), 0),
+            ends=[] if ends is None else [ends] if isinstance(ends, int) else list(ends),
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopened, (self._path, self._options)
@@ -138,8 +136,8 @@ class CausalLM:
         endings = [self._tokens.answers(prompt, answers) for prompt in prompts]
         beginnings = self._encoded(prompts, [max(map(len, ending)) for ending in endings])
         scores = np.zeros((len(prompts), len(answers)))
-        for rows in self._passes(beginnings):
-            scores[rows] = self._scored([beginnings[row] for row in rows], [endings[row] for row in rows])
+        for rows in passes(beginnings, self.batch_size):
+            scores[rows] = self._network.scored([beginnings[row] for row in rows], [endings[row] for row in rows])
         return scores
 
     def write(self, prompts: Sequence[str], *, max_tokens: int = 60) -> list[str]:
@@ -152,8 +150,8 @@ class CausalLM:
             raise ValueError(f"max_tokens is {max_tokens}: the model writes at least 1.")
         beginnings = self._encoded(prompts, [max_tokens] * len(prompts))
         written = [""] * len(prompts)
-        for rows in self._passes(beginnings):
-            tokens = self._continued([beginnings[row] for row in rows], max_tokens)
+        for rows in passes(beginnings, self.batch_size):
+            tokens = self._network.continued([beginnings[row] for row in rows], max_tokens)
             for row, continuation in zip(rows, tokens, strict=False):
                 written[row] = self._tokens.text(continuation)
         return written
@@ -170,102 +168,6 @@ class CausalLM:
                     f"{self.max_length:,}: shorten the texts that it quotes, or raise max_length."
                 )
         return encoded
-
-    def _passes(self, encoded: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-        """Row numbers of each pass, `batch_size` with one padded length, filled up with copies of the last."""
-        buckets: dict[int, list[int]] = {}
-        for row, tokens in enumerate(encoded):
-            buckets.setdefault(_width(tokens), []).append(row)
-        for _, rows in sorted(buckets.items()):
-            for start in range(0, len(rows), self.batch_size):
-                part = rows[start : start + self.batch_size]
-                yield part + [part[-1]] * (self.batch_size - len(part))
-
-    def _scored(self, beginnings: list[list[int]], endings: list[list[list[int]]]) -> NDArray[np.float64]:
-        """(b, a) scores of one pass. The prompt is computed once; each answer goes on from a copy of what it left."""
-        import torch
-
-        ids, mask = self._padded(beginnings)
-        with torch.inference_mode():
-            given = self._model(**self._input(ids, mask, ids.shape[1]), **self._last_only, use_cache=True)
-            first = _log_softmax(given.logits[:, -1])
-            columns = [
-                self._answered([row[answer] for row in endings], first, mask, given.past_key_values)
-                for answer in range(len(endings[0]))
-            ]
-        return np.stack(columns, axis=1)
-
-    def _answered(self, ending: list[list[int]], first: Any, mask: Any, cache: Any) -> NDArray[np.float64]:
-        """(b,) scores of one answer each, `first` (b, vocabulary) being the log probabilities of its first token."""
-        import torch
-
-        longest = max(map(len, ending))
-        ids = torch.tensor([tokens + [self._filler] * (longest - len(tokens)) for tokens in ending]).to(self.device)
-        real = torch.tensor([[place < len(tokens) for place in range(longest)] for tokens in ending]).to(self.device)
-        scores = first.gather(1, ids[:, :1])
-        if longest > 1:
-            seen = torch.cat([mask, real[:, :-1].to(mask.dtype)], dim=1)
-            inputs = self._input(ids[:, :-1], seen, longest - 1)
-            logits = self._model(**inputs, past_key_values=copy.deepcopy(cache), use_cache=True).logits
-            rest = _log_softmax(logits).gather(2, ids[:, 1:, None])[..., 0]
-            scores = torch.cat([scores, rest.masked_fill(~real[:, 1:], 0.0)], dim=1)
-        return np.asarray(scores.sum(dim=1).cpu().numpy(), np.float64)
-
-    def _continued(self, beginnings: list[list[int]], max_tokens: int) -> list[list[int]]:
-        """The likeliest tokens behind each prompt, up to the first that ends a text."""
-        import torch
-
-        ids, mask = self._padded(beginnings)
-        written: list[list[int]] = [[] for _ in beginnings]
-        going, cache = [True] * len(beginnings), None
-        with torch.inference_mode():
-            for _ in range(max_tokens):
-                inputs = self._input(ids, mask, ids.shape[1])
-                given = self._model(**inputs, **self._last_only, past_key_values=cache, use_cache=True)
-                cache, best = given.past_key_values, given.logits[:, -1].argmax(dim=1)
-                for row, token in enumerate(best.tolist()):
-                    going[row] = going[row] and token not in self._ends
-                    if going[row]:
-                        written[row].append(token)
-                if not any(going):
-                    break
-                ids, mask = best[:, None], torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-        return written
-
-    def _padded(self, encoded: list[list[int]]) -> tuple[Any, Any]:
-        """(b, width) tokens and which of them are real, the padding on the left."""
-        import torch
-
-        width = _width(encoded[0])
-        ids = torch.tensor([[self._filler] * (width - len(tokens)) + tokens for tokens in encoded])
-        mask = torch.tensor([[0] * (width - len(tokens)) + [1] * len(tokens) for tokens in encoded])
-        return ids.to(self.device), mask.to(self.device)
-
-    def _input(self, ids: Any, mask: Any, new: int) -> dict[str, Any]:
-        """What a pass over `new` tokens is given; positions count real tokens only."""
-        given = {"input_ids": ids, "attention_mask": mask}
-        if self._takes_positions:  # the others count them from the mask
-            given["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, -new:]
-        return given
-
-
-def _moved(model: Any, device: str) -> Any:
-    """The model on a device."""
-    try:
-        return model.to(device)
-    except (RuntimeError, AssertionError) as error:  # torch raises either where a device is not there
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise ValueError(f"device {device!r} cannot be used here ({reason}): pass another, such as 'cpu'.") from error
-
-
-def _width(tokens: Sequence[int]) -> int:
-    """The length to which a prompt is padded."""
-    return -(-len(tokens) // BUCKET) * BUCKET
-
-
-def _log_softmax(logits: Any) -> Any:
-    """Log probabilities as float64: a sum over a large vocabulary loses nothing that matters."""
-    return logits.double().log_softmax(dim=-1)
 
 
 def _reopened(path: str | PathLike[str], options: dict[str, Any]) -> CausalLM:
