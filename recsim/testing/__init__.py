@@ -13,7 +13,7 @@ from recsim.testing.policy_rules import POLICY_RULES
 from recsim.testing.probe import Probe
 from recsim.testing.report import BrokenRules, Check, Report
 from recsim.testing.rules import RULES
-from recsim.testing.tiny_language_model import tiny_language_model
+from recsim.testing.tiny_language_model import taught_language_model, tiny_language_model
 from recsim.testing.trying import tried
 from recsim.users import UserModel, make_users
 
@@ -25,6 +25,7 @@ __all__ = [
     "Report",
     "check_policy",
     "check_user_model",
+    "taught_language_model",
     "tiny_language_model",
 ]
 
