@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from recsim.modalities.preparing.disagreement import agreement
 from recsim.modalities.preparing.pairs import Floats, Items, Pairs
-from recsim.modalities.preparing.settings import AlignmentMethod
+from recsim.modalities.preparing.settings import AlignmentMethod, Inconsistent
 from recsim.modalities.preparing.voting import vote
 from recsim.streams import sub_seed
 
@@ -23,12 +23,12 @@ def swapped(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, NDArray[np.bo
     return Pairs(pairs.items, pairs.first, second), wrong
 
 
-def swaps_found(pairs: Pairs, method: AlignmentMethod, share: float, n_folds: int, seed: int) -> dict[str, float]:
-    """How well swapped images are told from the rest: by the margin, and by where the own image stands."""
+def swaps_found(pairs: Pairs, method: AlignmentMethod, share: float, seed: int) -> dict[str, float]:
+    """How well swapped images are told from the rest, as the step `inconsistent` does where nothing else is asked."""
     broken, wrong = swapped(pairs, share, seed)
-    found = agreement(broken, method, n_folds=n_folds, seed=seed)
-    by_standing = told_apart(found.standing, wrong)
-    return {**told_apart(found.margin, wrong), "auc_standing": by_standing["auc"]}
+    step = Inconsistent()
+    found = agreement(broken, method, n_folds=step.folds, divisions=step.divisions, seed=seed).standing
+    return told_apart(found, wrong) | flagged(found < step.below, wrong)
 
 
 def labels_found(pairs: Pairs, category: Items, share: float, seed: int) -> dict[str, float]:
@@ -50,3 +50,9 @@ def told_apart(score: Floats, wrong: NDArray[np.bool_]) -> dict[str, float]:
 
     lowest = np.argsort(score, kind="stable")[: wrong.sum()]
     return {"auc": float(roc_auc_score(wrong, -score)), "precision": float(wrong[lowest].mean())}
+
+
+def flagged(flags: NDArray[np.bool_], wrong: NDArray[np.bool_]) -> dict[str, float]:
+    """Share of the flagged ones that are wrong (0 if none is flagged), and share of the wrong ones that are flagged."""
+    right = int((flags & wrong).sum())
+    return {"flagged_precision": right / max(1, int(flags.sum())), "flagged_recall": right / int(wrong.sum())}

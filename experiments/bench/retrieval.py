@@ -194,9 +194,7 @@ class _Measured:
         ]
 
     def _swaps(self, seed: int) -> dict[str, dict[str, float]]:
-        return {
-            method: swaps_found(self._pairs, method, self._size.share, self._size.folds, seed) for method in METHODS
-        }
+        return {method: swaps_found(self._pairs, method, self._size.share, seed) for method in METHODS}
 
     def _labels(self, seed: int) -> dict[str, dict[str, float]]:
         return {"vote": labels_found(self._pairs, self._category, self._size.share, seed)}

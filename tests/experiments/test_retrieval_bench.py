@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from recsim import Catalog
 from recsim.experiments.bench import retrieval_spaces
 from recsim.experiments.bench.emoji import fluent_emoji
-from recsim.experiments.bench.planted import labels_found, swapped, told_apart
+from recsim.experiments.bench.planted import flagged, labels_found, swapped, told_apart
 from recsim.experiments.bench.retrieval import RetrievalSize, retrieval
 from recsim.experiments.bench.retrieval_spaces import aligned_spaces, taught_spaces
 from recsim.experiments.bench.tables import print_retrieval
@@ -73,6 +73,9 @@ def test_swaps_and_wrong_labels_by_hand() -> None:
     score = np.array([0.1, 0.2, 0.3, 0.4])
     # Of the pairs (wrong, right) = (0, 1), (0, 3), (2, 1), (2, 3), three are in order; of the 2 lowest 1 is wrong.
     assert told_apart(score, np.array([True, False, True, False])) == {"auc": 3 / 4, "precision": 1 / 2}
+    flags, wrong = np.array([True, True, True, False]), np.array([True, False, True, True])
+    assert flagged(flags, wrong) == {"flagged_precision": 2 / 3, "flagged_recall": 2 / 3}
+    assert flagged(~wrong & ~flags, wrong) == {"flagged_precision": 0.0, "flagged_recall": 0.0}
     assert labels_found(pairs, catalog.category, 0.05, 0)["auc"] > 0.9
 
 

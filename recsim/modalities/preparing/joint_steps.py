@@ -22,16 +22,16 @@ NEAREST = 5  # items by which a fusion is judged
 
 
 def find_inconsistent(catalog: Catalog, step: Inconsistent, seed: int) -> Catalog:
-    """Items whose two modalities say different things, flagged; those come first that others would suit best."""
+    """Items whose two modalities say different things, flagged, those that agree least first."""
     pairs = pairs_of(catalog, step.first, step.second)
     found = agreement(pairs, step.method, n_folds=step.folds, divisions=step.divisions, seed=seed)
     ids = item_ids(catalog)
-    order = np.argsort(found.margin, kind="stable")
+    order = np.argsort(found.standing, kind="stable")
     findings = [
         Finding(
             ids[found.items[row]],
             f"{step.first} and {step.second} disagree",
-            f"agreement {found.standing[row]:.2f} (0: as good as by chance), margin {found.margin[row]:.2f}",
+            f"agreement {found.standing[row]:.2f} (1: partners, 0.5: by chance)",
             "flagged",
         )
         for row in order

@@ -112,13 +112,13 @@ class Inconsistent(TwoModalities):
     """Find the items whose two modalities say different things.
 
     Attributes:
-        below: an item is flagged whose agreement (`disagreement.Agreement.standing`) is below this. At 0 its own
-            partner suits it no better than a partner drawn at random.
+        below: an item is flagged whose agreement (`disagreement.Agreement.standing`) is below this. Below 1/2 most
+            strangers suit each other better than its own two do.
         divisions: into folds, over which the agreement is averaged.
     """
 
     kind: Literal["inconsistent"] = "inconsistent"
-    below: float = 0.0
+    below: Share = 0.5
     divisions: Annotated[int, Field(ge=1)] = 5
 
 
