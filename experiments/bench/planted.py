@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim.modalities.preparing.disagreement import agreement
-from recsim.modalities.preparing.pairs import Floats, Items, Pairs
-from recsim.modalities.preparing.settings import AlignmentMethod, Inconsistent
+from recsim.modalities.preparing.pairs import Floats, Items, Pairs, copies, folds
+from recsim.modalities.preparing.settings import AlignmentMethod, Inconsistent, Vote
 from recsim.modalities.preparing.voting import vote
 from recsim.streams import sub_seed
-
-NEIGHBOURS = 10  # asked in a vote
 
 
 def swapped(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, NDArray[np.bool_]]:
@@ -32,16 +30,20 @@ def swaps_found(pairs: Pairs, method: AlignmentMethod, share: float, seed: int) 
 
 
 def labels_found(pairs: Pairs, category: Items, share: float, seed: int) -> dict[str, float]:
-    """How well wrong categories are told from the rest by what neighbours vote."""
+    """How well wrong categories are told from the rest, as the step `vote` does where nothing else is asked."""
     draw = np.random.Generator(np.random.Philox(sub_seed(seed, "labels")))
     n_categories = int(category.max()) + 1
     chosen = draw.choice(len(category), size=max(2, round(share * len(category))), replace=False)
     broken, wrong = category.copy(), np.zeros(len(category), np.bool_)
     broken[chosen] = (category[chosen] + draw.integers(1, n_categories, len(chosen))) % n_categories
     wrong[chosen] = True
-    there = np.ones(len(category), np.bool_)
-    verdict = vote([pairs.first, pairs.second], [there, there], broken, n_categories, NEIGHBOURS)
-    return told_apart(verdict.probability[np.arange(len(category)), broken], wrong)
+    there, groups, step = np.ones(len(category), np.bool_), copies(pairs.first, pairs.second), Vote()
+    fold = folds(groups, step.folds, sub_seed(seed, "folds"))
+    views = [pairs.first, pairs.second]
+    verdict = vote(views, [there, there], broken, n_categories, step.neighbours, groups=groups, fold=fold)
+    said = verdict.probability.argmax(axis=1)
+    outvoted = (said != broken) & (verdict.probability.max(axis=1) > step.above)
+    return told_apart(verdict.probability[np.arange(len(category)), broken], wrong) | flagged(outvoted, wrong)
 
 
 def told_apart(score: Floats, wrong: NDArray[np.bool_]) -> dict[str, float]:

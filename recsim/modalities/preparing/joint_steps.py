@@ -67,12 +67,16 @@ def align(catalog: Catalog, step: Align, seed: int) -> Catalog:
 def hold_vote(catalog: Catalog, step: Vote, seed: int) -> Catalog:
     """Items whose neighbours are of another category than the table says, flagged, the surest first."""
     modalities = [modality_of(catalog, name) for name in step.modalities]
+    views = [rows_of(one) for one in modalities]
+    groups = copies(*views)
     verdict = vote(
-        [rows_of(one) for one in modalities],
+        views,
         [one.present for one in modalities],
         catalog.category,
         len(catalog.categories),
         step.neighbours,
+        groups=groups,
+        fold=folds(groups, step.folds, sub_seed(seed, "folds")),
     )
     ids, said = item_ids(catalog), verdict.probability.argmax(axis=1)
     sure = verdict.probability[np.arange(len(catalog)), said]

@@ -139,12 +139,14 @@ class Vote(Step):
     Attributes:
         modalities: that vote, each with a weight by how often it is right.
         neighbours: nearest items that are asked in each modality.
+        folds: of which each is judged by weights fitted to the others.
         above: an item is flagged whose vote gives another category more than this probability.
     """
 
     kind: Literal["vote"] = "vote"
     modalities: Annotated[tuple[str, ...], Field(min_length=1)] = ("text", "image")
     neighbours: Annotated[int, Field(ge=1)] = 10
+    folds: Folds = 5
     above: Share = 0.9
 
 

@@ -108,17 +108,21 @@ def test_nearest_items_are_those_of_a_slow_search(monkeypatch: pytest.MonkeyPatc
 def test_votes_by_hand() -> None:
     rows = unit_rows(np.array([[1.0, 0.0], [1.0, 0.1], [1.0, 0.2], [0.0, 1.0], [0.1, 1.0]]))
     category, present = np.array([0, 0, 1, 1, 1]), np.array([True, True, True, True, False])
-    shares = voted(rows, category, 2, 2, present=present)
+    shares = voted(rows, category, 2, 2, present=present, groups=np.arange(5))
     prior = np.array([2 / 5, 3 / 5])
     assert shares[0] == pytest.approx((np.array([1, 1]) + prior) / 3)  # neighbours 1 and 2
     assert shares[2] == pytest.approx((np.array([2, 0]) + prior) / 3)  # neighbours 1 and 0: its own label takes no part
     assert shares[4] == pytest.approx(prior)  # absent: says nothing
+    copied = voted(rows, category, 2, 2, present=present, groups=np.array([0, 0, 1, 2, 3]))
+    assert copied[0] == pytest.approx((np.array([0, 2]) + prior) / 3)  # neighbours 2 and 3: its copy 1 does not vote
+    with pytest.raises(ValueError, match=r"4 items have no 2 nearest others"):
+        voted(rows, category, 2, 2, present=present, groups=np.array([0, 0, 0, 2, 3]))
 
 
 def test_the_vote_listens_to_what_is_right() -> None:
     views, category = telling_and_noise(600, spread=0.6)
     everyone = np.ones(600, np.bool_)
-    verdict = vote(views, [everyone, everyone], category, 4, 8)
+    verdict = vote(views, [everyone, everyone], category, 4, 8, groups=np.arange(600), fold=np.arange(600) % 5)
     assert verdict.weights[0] > 4 * verdict.weights[1]
     assert verdict.accuracy[0] > 0.7 > 0.35 > verdict.accuracy[1]
     assert verdict.probability.sum(axis=1) == pytest.approx(np.ones(600))
@@ -129,5 +133,30 @@ def test_a_wrong_label_is_outvoted() -> None:
     views, category = telling_and_noise()
     broken = category.copy()
     broken[::20] = (category[::20] + 1) % 4
-    verdict = vote(views[:1], [EVERYONE], broken, 4, 8)
+    verdict = vote(views[:1], [EVERYONE], broken, 4, 8, groups=np.arange(M), fold=np.arange(M) % 5)
     assert (verdict.probability.argmax(axis=1)[::20] == category[::20]).mean() > 0.8
+
+
+def test_nobody_is_judged_by_weights_that_have_seen_the_label_or_that_of_a_copy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fitted: list[np.ndarray] = []
+
+    def watched(prior: np.ndarray, evidence: np.ndarray, category: np.ndarray) -> np.ndarray:
+        fitted.append(category)
+        return np.array([float(len(fitted))])  # other weights in each fold
+
+    monkeypatch.setattr("recsim.modalities.preparing.voting._fitted", watched)
+    views, category = telling_and_noise()
+    fold = np.arange(M) % 3
+    verdict = vote(views[:1], [EVERYONE], category, 4, 8, groups=np.arange(M), fold=fold)
+    assert [labels.tolist() for labels in fitted] == [category[fold != number].tolist() for number in range(3)]
+    assert verdict.weights.tolist() == [2.0]  # the mean of 1, 2 and 3
+    share = voted(views[0], category, 4, 8, present=EVERYONE, groups=np.arange(M))
+    assert verdict.probability == pytest.approx(_by_hand(share, fold))
+
+
+def _by_hand(share: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Shares divided by the prior, 1/4 of each category, to the power of the fold's weight, scaled to sum 1."""
+    pooled = (share * 4) ** (fold[:, None] + 1)
+    return np.asarray(pooled / pooled.sum(axis=1, keepdims=True))
