@@ -207,7 +207,7 @@ class _Measured:
             ("text from image", self._pairs.second, self._pairs.first),
         ):
             for method in IMPUTATIONS:
-                cosine = self._interval(held_out_cosines(method, source, target, fold))
+                cosine = self._interval(held_out_cosines(method, source, target, fold, groups=self._groups))
                 rows.append({"what": name, "method": method, "cosine": cosine})
         return rows
 

@@ -71,11 +71,12 @@ def impute(catalog: Catalog, step: Impute, seed: int) -> Catalog:
         sentence = f"no item lacks {step.modality!r} and has {step.source!r}"
         return reported(catalog, [Finding("", "absent modality", sentence, "nothing")])
     pairs = pairs_of(catalog, step.source, step.modality)
-    fold = folds(copies(pairs.first, pairs.second), step.folds, sub_seed(seed, "folds"))
-    cosine = held_out_cosines(step.method, pairs.first, pairs.second, fold, neighbours=step.neighbours)
-    guessed = foretold(
-        step.method, pairs.first, pairs.second, rows_of(source)[missing], neighbours=step.neighbours
-    ) * _typical_length(target)
+    groups = copies(pairs.first, pairs.second)
+    fold = folds(groups, step.folds, sub_seed(seed, "folds"))
+    known = step.method, pairs.first, pairs.second
+    cosine = held_out_cosines(*known, fold, groups=groups, neighbours=step.neighbours)
+    guessed = foretold(*known, rows_of(source)[missing], groups=groups, neighbours=step.neighbours)
+    guessed *= _typical_length(target)
     quality = f"held-out cosine with the truth {cosine.mean():.2f}"
     filled = _with_rows(target, missing, guessed, keep_encoding=True)
     ids = item_ids(catalog)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from recsim.encoding import unit_rows
 from recsim.modalities.preparing.denoising import (
@@ -85,8 +86,8 @@ def test_imputation_beats_any_other_item_on_held_out_items(method: str) -> None:
     latent = rng.standard_normal((300, 3))
     source, target = (unit_rows(latent @ rng.standard_normal((3, 6))) for _ in range(2))
     fold = folds(np.arange(300), 5, 0)
-    cosine = held_out_cosines(method, source, target, fold)  # type: ignore[arg-type]
-    another = held_out_cosines(method, source, rng.permutation(target), fold)  # type: ignore[arg-type]
+    cosine = held_out_cosines(method, source, target, fold, groups=np.arange(300))  # type: ignore[arg-type]
+    another = held_out_cosines(method, source, rng.permutation(target), fold, groups=np.arange(300))  # type: ignore[arg-type]
     assert abs(another.mean()) < 0.1
     assert cosine.mean() > another.mean() + 0.5
 
@@ -95,13 +96,28 @@ def test_ridge_recovers_a_linear_map() -> None:
     rng = np.random.default_rng(4)
     source = unit_rows(rng.standard_normal((200, 4)))
     rotation = np.linalg.qr(rng.standard_normal((4, 4)))[0]
-    found = foretold("ridge", source, source @ rotation, source[:5])
+    found = foretold("ridge", source, source @ rotation, source[:5], groups=np.arange(200))
     assert found == pytest.approx(source[:5] @ rotation, abs=1e-3)
 
 
 def test_the_nearest_neighbour_by_hand() -> None:
     source, target = np.eye(3), unit_rows(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
     asked = unit_rows(np.array([[0.1, 1.0, 0.0]]))
-    assert foretold("knn", source, target, asked, neighbours=1).tolist() == [[0.0, 1.0]]
+    assert foretold("knn", source, target, asked, groups=np.arange(3), neighbours=1).tolist() == [[0.0, 1.0]]
     with pytest.raises(ValueError, match=r"3 items have both modalities: that is fewer than 4 neighbours"):
-        foretold("knn", source, target, asked, neighbours=4)
+        foretold("knn", source, target, asked, groups=np.arange(3), neighbours=4)
+
+
+def test_copies_do_not_choose_the_penalty() -> None:
+    """With every item there three times and nothing to learn, held-out copies would ask for no penalty at all."""
+    rng = np.random.default_rng(5)
+    source, target = (np.repeat(unit_rows(rng.standard_normal((40, 30))), 3, axis=0) for _ in range(2))
+    asked = unit_rows(rng.standard_normal((500, 30)))
+
+    def spread(groups: NDArray[np.int64]) -> float:
+        """How far what is foretold lies from what is foretold on average."""
+        rows = foretold("ridge", source, target, asked, groups=groups)
+        return float(np.linalg.norm(rows - rows.mean(axis=0), axis=1).mean())
+
+    assert spread(np.repeat(np.arange(40), 3)) < 0.2
+    assert spread(np.arange(120)) > 0.9
