@@ -72,7 +72,7 @@ def bench_retrieval(
     ] = None,
     seeds: Annotated[int, typer.Option(min=2, help="Divisions into folds, each trained anew.")] = 5,
     folds: Annotated[int, typer.Option(min=2, help="Folds of each division.")] = 5,
-    draws: Annotated[int, typer.Option(min=2, help="Bootstrap draws.")] = 2000,
+    halvings: Annotated[int, typer.Option(min=2, help="Random halves of the items, from which intervals follow.")] = 20,
     level: Annotated[float, typer.Option(help="Of all intervals.")] = 0.95,
     share: Annotated[float, typer.Option(help="Of the items in which a fault is planted.")] = 0.05,
 ) -> None:
@@ -87,7 +87,7 @@ def bench_retrieval(
         catalogs = [load_catalog(name) for name in catalog or ["openclipart"]]
         catalogs += [fluent_emoji(emoji)] if emoji is not None else []
     with console_display(stderr()) as display, input_errors():
-        found = retrieval(catalogs, RetrievalSize(seeds, folds, draws, level, share), display)
+        found = retrieval(catalogs, RetrievalSize(seeds, folds, halvings, level, share), display)
     tell(found, out, json, tables.print_retrieval)
 
 

@@ -13,7 +13,7 @@ from recsim.experiments.bench import retrieval_spaces
 from recsim.experiments.bench.emoji import fluent_emoji
 from recsim.experiments.bench.planted import flagged, labels_found, swapped, told_apart
 from recsim.experiments.bench.retrieval import RetrievalSize, retrieval
-from recsim.experiments.bench.retrieval_spaces import aligned_spaces, taught_spaces
+from recsim.experiments.bench.retrieval_spaces import aligned_spaces, alignments, taught_spaces
 from recsim.experiments.bench.tables import print_retrieval
 from recsim.experiments.cli import app
 from recsim.experiments.errors import UserError
@@ -25,14 +25,14 @@ EMOJI = Path(__file__).parents[3] / "shared" / "data" / "fluent-emoji-color"
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    return retrieval([Catalog.synthetic(120)], RetrievalSize(seeds=2, folds=2, draws=50, share=0.1), Silent())
+    return retrieval([Catalog.synthetic(240)], RetrievalSize(seeds=2, folds=2, halvings=2, share=0.1), Silent())
 
 
 @pytest.mark.slow
 def test_everything_is_measured_and_is_json(found: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     again = json.loads(json.dumps(found, allow_nan=False))
     (one,) = again["catalogs"]
-    assert (one["name"], one["items"], one["groups"]) == ("synthetic", 120, 120)
+    assert (one["name"], one["items"], one["groups"]) == ("synthetic", 240, 240)
     nearest = {row["space"]: row for row in one["nearest"]}
     assert nearest["text"]["less_text"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
     assert nearest["text"]["all"] == nearest["text"]["without_copies"]  # there are none
@@ -57,7 +57,7 @@ def test_spaces_of_a_fold_do_not_depend_on_its_labels(monkeypatch: pytest.Monkey
         queries, rows = parts[1]
         assert np.array_equal(queries, np.flatnonzero(fold == 1))
         assert np.array_equal(rows, right[name][1][1])
-    for parts in aligned_spaces(pairs, fold, groups, 0).values():
+    for parts in aligned_spaces(pairs, alignments(pairs, fold, groups, 0)).values():
         assert np.array_equal(np.sort(np.concatenate([queries for queries, _ in parts])), np.arange(90))
 
 
@@ -80,7 +80,7 @@ def test_swaps_and_wrong_labels_by_hand() -> None:
 
 
 def test_too_little_to_measure() -> None:
-    with pytest.raises(UserError, match=r"1 seeds, 5 folds, 2000 draws, level 0.95 and a share of 0.05 cannot"):
+    with pytest.raises(UserError, match=r"1 seeds, 5 folds, 20 halvings, level 0.95 and a share of 0.05 cannot"):
         retrieval([Catalog.synthetic(60)], RetrievalSize(seeds=1), Silent())
 
 
