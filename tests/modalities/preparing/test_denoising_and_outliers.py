@@ -10,9 +10,9 @@ from recsim.modalities.preparing.denoising import (
     by_principal_components,
     standardised_columns,
 )
-from recsim.modalities.preparing.imputing import foretold, held_out_cosines
+from recsim.modalities.preparing.imputing import ALPHAS, chosen_penalty, foretold, held_out_cosines
 from recsim.modalities.preparing.outlying import clipped, outliers
-from recsim.modalities.preparing.pairs import folds
+from recsim.modalities.preparing.pairs import folds, splits
 
 
 def test_standardised_columns_by_hand() -> None:
@@ -121,3 +121,18 @@ def test_copies_do_not_choose_the_penalty() -> None:
 
     assert spread(np.repeat(np.arange(40), 3)) < 0.2
     assert spread(np.arange(120)) > 0.9
+
+
+def test_the_penalty_is_what_scikit_learn_chooses() -> None:
+    from sklearn.linear_model import RidgeCV
+
+    rng = np.random.default_rng(6)
+    latent = rng.standard_normal((120, 3))
+    for noise in (0.1, 1.0, 5.0):
+        source, target = (
+            unit_rows(latent @ rng.standard_normal((3, 12)) + noise * rng.standard_normal((120, 12))) for _ in range(2)
+        )
+        groups = np.arange(120) // 2
+        inner = [(np.flatnonzero(others), np.flatnonzero(own)) for others, own in splits(folds(groups, 5, 0))]
+        theirs = RidgeCV(alphas=ALPHAS, cv=inner, scoring="neg_mean_squared_error").fit(source, target)
+        assert chosen_penalty(source, target, groups) == theirs.alpha_
