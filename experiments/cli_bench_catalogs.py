@@ -72,7 +72,7 @@ def bench_retrieval(
     ] = None,
     seeds: Annotated[int, typer.Option(min=2, help="Divisions into folds, each trained anew.")] = 5,
     folds: Annotated[int, typer.Option(min=2, help="Folds of each division.")] = 5,
-    halvings: Annotated[int, typer.Option(min=2, help="Random halves of the items, from which intervals follow.")] = 20,
+    halvings: Annotated[int, typer.Option(min=2, help="Random halves of the items, from which intervals follow.")] = 10,
     level: Annotated[float, typer.Option(help="Of all intervals.")] = 0.95,
     share: Annotated[float, typer.Option(help="Of the items in which a fault is planted.")] = 0.05,
 ) -> None:

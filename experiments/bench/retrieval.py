@@ -50,7 +50,7 @@ class RetrievalSize:
 
     seeds: int = 5
     folds: int = 5
-    halvings: int = 20
+    halvings: int = 10
     level: float = 0.95
     share: float = 0.05
 

@@ -80,7 +80,7 @@ def test_swaps_and_wrong_labels_by_hand() -> None:
 
 
 def test_too_little_to_measure() -> None:
-    with pytest.raises(UserError, match=r"1 seeds, 5 folds, 20 halvings, level 0.95 and a share of 0.05 cannot"):
+    with pytest.raises(UserError, match=r"1 seeds, 5 folds, 10 halvings, level 0.95 and a share of 0.05 cannot"):
         retrieval([Catalog.synthetic(60)], RetrievalSize(seeds=1), Silent())
 
 
