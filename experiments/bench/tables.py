@@ -182,11 +182,12 @@ def print_retrieval(found: dict[str, Any]) -> None:
             recall.add_row(row["method"], percent(row["recall_1"]["mean"]), percent(row["recall_10"]["mean"]))
         console.print(recall)
         planted = Table(title=f"Faults planted in {found['share']:.0%}", **STYLE)
-        columns(planted, "found by", right=("AUC", "precision"))
+        columns(planted, "found by", right=("AUC", "of as many", "of flagged", "flagged"))
         for kind in ("swaps", "labels"):
             for row in one[kind]:
                 name = f"{kind}: {row['method']}"
-                planted.add_row(name, number(row["auc"]["mean"], 3), percent(row["precision"]["mean"]))
+                shares = (row[key]["mean"] for key in ("precision", "flagged_precision", "flagged_recall"))
+                planted.add_row(name, number(row["auc"]["mean"], 3), *(percent(share) for share in shares))
         console.print(planted)
 
 
