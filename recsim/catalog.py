@@ -255,7 +255,7 @@ def load_catalog(name_or_path: str | PathLike[str]) -> Catalog:
     if not path.is_dir():
         raise FileNotFoundError(
             f"there is no catalogue {str(name_or_path)!r}: bundled is {', '.join(BUNDLED)}; "
-            "anything else must be a folder written by Catalog.save."
+            "anything else must be a folder that `recsim catalog import` or Catalog.save has written."
         )
     return Catalog.load(path)
 

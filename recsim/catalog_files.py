@@ -35,6 +35,7 @@ from recsim.catalog import Catalog
 from recsim.catalog_mapped import MappedCatalog, array_files, unreadable, write_arrays
 from recsim.encoding import Encoding
 from recsim.modality import Modality
+from recsim.paths import taken
 
 COMPRESSED, MAPPED = 1, 2
 SCHEMA_VERSION_OF = {"float32": MAPPED, "float16": COMPRESSED}
@@ -87,15 +88,12 @@ def read_catalog(path: Path) -> Catalog:
     return catalog
 
 
-def check_target(
-    path: Path, overwrite: bool, *, another: str = "another folder", replace: str = "pass overwrite=True to replace it"
-) -> None:
+def check_target(path: Path, overwrite: bool, *, replace: str = "pass overwrite=True to replace it") -> None:
     """Refuse a place where no catalogue can be written: better at the start than after hours.
 
     Args:
         path: the folder.
         overwrite: whether a catalogue that is there is replaced.
-        another: what to choose else, in the message.
         replace: how to replace it, in the message.
 
     Raises:
@@ -104,9 +102,9 @@ def check_target(
     if not os.path.lexists(path):
         return
     if not overwrite:
-        raise FileExistsError(f"{path} exists already: choose {another}, or {replace}.")
+        raise FileExistsError(taken(path, replace))
     if not (path / MANIFEST).is_file():
-        raise FileExistsError(f"{path} is not a catalogue, so it is not replaced: choose {another}.")
+        raise FileExistsError(f"{path} is not a catalogue, so it is not replaced: choose another folder.")
 
 
 def _sibling(path: Path) -> Path:
@@ -195,7 +193,10 @@ def _put_in_place(fresh: Path, path: Path) -> None:
 def _read_manifest(path: Path) -> dict[str, Any]:
     where = path / MANIFEST
     if not where.is_file():
-        raise FileNotFoundError(f"{path} is not a catalogue: it has no {MANIFEST}; pass a folder made by Catalog.save.")
+        raise FileNotFoundError(
+            f"{path} is not a catalogue: it has no {MANIFEST}; pass a folder that `recsim catalog import` or "
+            "Catalog.save has written."
+        )
     try:
         manifest = json.loads(where.read_text(encoding="utf-8"))
     except ValueError as error:

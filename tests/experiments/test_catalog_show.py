@@ -147,7 +147,7 @@ def test_what_cannot_be_shown_is_refused(show: Show, shop: Path, tmp_path: Path)
         (
             ("nowhere",),
             "there is no catalogue 'nowhere': bundled is openclipart; "
-            "anything else must be a folder written by Catalog.save.",
+            "anything else must be a folder that `recsim catalog import` or Catalog.save has written.",
         ),
         ((shop, "--open"), "--open is about the page that --html names: add --html page.html."),
         ((shop, "--items", 3), "--items is about the page that --html names: add --html page.html."),
