@@ -8,9 +8,8 @@ measured anew in each half. The halves share no item. With t and t' what is meas
 average Var(t) / 2, which is the variance for the whole as far as variances are inversely proportional to the number of
 items (half-samples and their complements: McCarthy 1969, "Pseudo-replication: half samples"; Wolter 2007, "Introduction
 to variance estimation", sections 2.4 and 3.3). Sums over nearest neighbours vary so (Penrose & Yukich 2001, "Central
-limit theorems for some graphs in computational geometry"); what is learned varies more in halves than it should, and
-makes intervals wider. Over halvings, differences are nearly independent and normal, so b of them have b degrees of
-freedom.
+limit theorems for some graphs in computational geometry"); of what is learned, this is taken for granted. Over
+halvings, differences are nearly independent and normal, so b of them have b degrees of freedom.
 """
 
 from __future__ import annotations
