@@ -64,7 +64,7 @@ bench_app.command(
     "interests",
     epilog=examples(
         "recsim bench interests --out docs/results/interests.json",
-        "recsim bench interests --seeds 1 --slates 10 --language-model models/my-model --json",
+        "recsim bench interests --seeds 2 --slates 10 --language-model models/my-model --json",
     ),
 )(bench_interests)
 bench_app.command(

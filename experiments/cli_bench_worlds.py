@@ -179,10 +179,9 @@ def bench_interests(
     taught: Annotated[int, typer.Option(min=10, help="Users of each world whose interests are told.")] = 600,
     asked: Annotated[int, typer.Option("--n", min=2, help="Other users, whose interests are predicted.")] = 600,
     slates: Annotated[str, typer.Option(help="Lengths of the histories, with commas.")] = "5,10,30",
-    seeds: Annotated[int, typer.Option(min=1, help="Worlds.")] = 3,
+    seeds: Annotated[int, typer.Option(min=2, help="Worlds.")] = 10,
     launch: Annotated[int, typer.Option(min=2, help="Users of the log on which the static fusion is fitted.")] = 500,
     slate_size: SlateSize = 10,
-    draws: Annotated[int, typer.Option(min=2, help="Bootstrap draws.")] = 1000,
     level: Annotated[float, typer.Option(help="Of all intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(min=0, help="Of the first world.")] = 0,
 ) -> None:
@@ -192,7 +191,7 @@ def bench_interests(
     from recsim.experiments.progress import console_display
     from recsim.language.model import CausalLM
 
-    size = InterestSize(catalog, taught, asked, lengths(slates), seeds, launch, slate_size, draws, level, seed)
+    size = InterestSize(catalog, taught, asked, lengths(slates), seeds, launch, slate_size, level, seed)
     with input_errors():
         model = CausalLM(language_model, device=device) if language_model else None
     with console_display(stderr()) as display:

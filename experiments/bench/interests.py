@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ from recsim.language.interest_features import (
     model_scores,
 )
 from recsim.language.interest_histories import Histories
-from recsim.language.interest_scores import METRICS, estimates, less, scores_of
+from recsim.language.interest_scores import METRICS, intervals, less, scores_of
 from recsim.language.model import LanguageModel
 from recsim.logs import collect
 from recsim.policy import Policy, Ranking, popularity, uniform
@@ -43,7 +43,7 @@ from recsim.users.interest import InterestUsers, interest_users
 
 Floats = NDArray[np.float64]
 
-NOTHING, LANGUAGE, FUSED = "nothing", "language model", "fusion"
+NOTHING, COUNTS, ALS, LANGUAGE, FUSED = "nothing", "category counts", "ALS", "language model", "fusion"
 POLICIES = ("uniform", "static fusion")
 # Nobody leaves, so that all histories are whole; and no click moves an interest, which would then be told by the very
 # clicks that made it.
@@ -62,7 +62,6 @@ class InterestSize:
         seeds: worlds.
         n_launch: users of the log on which the static fusion is fitted.
         slate_size: k.
-        n_boot: bootstrap draws.
         level: of all intervals.
         seed: of the first world.
     """
@@ -71,10 +70,9 @@ class InterestSize:
     taught: int = 600
     asked: int = 600
     slates: tuple[int, ...] = (5, 10, 30)
-    seeds: int = 3
+    seeds: int = 10
     n_launch: int = 500
     slate_size: int = 10
-    n_boot: int = 1000
     level: float = 0.95
     seed: int = 0
 
@@ -123,8 +121,8 @@ def lengths(told: str) -> tuple[int, ...]:
 def sources(catalog: Catalog, model: LanguageModel | None) -> dict[str, Source]:
     """Name to features of a history; the last ones only where there is a language model."""
     found = {
-        "category counts": category_counts(catalog),
-        "ALS": by_category(_als_scores(catalog), catalog),
+        COUNTS: category_counts(catalog),
+        ALS: by_category(_als_scores(catalog), catalog),
         **{name: mean_embeddings(part.embedding, len(catalog)) for name, part in catalog.modalities.items()},
     }
     return found if model is None else found | {LANGUAGE: model_scores(model, catalog)}
@@ -192,36 +190,36 @@ def _predictors(histories: Histories, affinity: Floats, by_name: Mapping[str, So
         name: TaughtInterests.fit(source, histories, affinity)
         for name, source in {NOTHING: _nothing, **by_name}.items()
     }
-    found[FUSED] = TaughtInterests.stacked([*by_name.values()], histories, affinity)
+    for name, several in fusions(by_name).items():
+        found[name] = TaughtInterests.stacked(several, histories, affinity)
     if LANGUAGE in by_name:
         found["language model, untaught"] = UntaughtInterests(by_name[LANGUAGE](histories))
     return found
 
 
+def fusions(by_name: Mapping[str, Source]) -> dict[str, list[Source]]:
+    """Name to what is fused: counts of clicks with one other view of the items each, and everything."""
+    beside = {f"{COUNTS} + {name}": [by_name[COUNTS], by_name[name]] for name in by_name if name not in (COUNTS, ALS)}
+    return {**beside, FUSED: [*by_name.values()]}
+
+
 def _rows(policy: str, worlds: list[dict[int, dict[str, Any]]], size: InterestSize) -> list[dict[str, Any]]:
-    """A record for each length and predictor, with differences from what is known without a history."""
+    """A record for each length and predictor, with its difference from counts of clicks by category."""
     found = []
     for slates in size.slates:
         parts = [world[slates] for world in worlds]
         for name in parts[0]:
-            scored = [part[name] for part in parts]
-            more = [less(part[name], part[NOTHING]) for part in parts]
-            below = [less(part[FUSED], part[name]) for part in parts]
+            more = [less(part[name], part[COUNTS]) for part in parts]
             found.append(
                 {
                     "policy": policy,
                     "slates": slates,
                     "predictor": name,
-                    "scores": _estimates(scored, size),
-                    "more_than_nothing": _estimates(more, size) if name != NOTHING else None,
-                    "fusion_more_by": _estimates(below, size) if name != FUSED else None,
+                    "scores": intervals([part[name] for part in parts], size.level),
+                    "more_than_counts": intervals(more, size.level) if name != COUNTS else None,
                 }
             )
     return found
-
-
-def _estimates(worlds: Sequence[Mapping[str, Floats]], size: InterestSize) -> dict[str, Any]:
-    return estimates(worlds, size.n_boot, size.level, sub_seed(size.seed, "bootstrap"))
 
 
 def _nothing(others: Histories) -> Features:
@@ -242,8 +240,8 @@ def _als_scores(catalog: Catalog) -> Source:
 def _check(size: InterestSize) -> None:
     if not 0 < size.level < 1:
         raise UserError(f"level is {size.level}; it is between 0 and 1.")
-    for name in ("taught", "asked", "seeds", "n_launch", "n_boot"):
-        least = 10 if name == "taught" else 1 if name == "seeds" else 2
+    for name in ("taught", "asked", "seeds", "n_launch"):
+        least = 10 if name == "taught" else 2
         if getattr(size, name) < least:
             raise UserError(f"{name} is {getattr(size, name)}; at least {least} are needed.")
     if not size.slates or min(size.slates) < 1:

@@ -1,4 +1,4 @@
-"""How well predicted interests agree with hidden ones, user by user, and intervals over users."""
+"""How well predicted interests agree with hidden ones, user by user, and intervals over worlds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsim.language.interest_heads import Predicted
-from recsim.ope.intervals import Resamples
+from recsim.metrics import mean_interval
 
 Floats = NDArray[np.float64]
 
@@ -49,31 +49,18 @@ def scores_of(predicted: Predicted, affinity: Floats) -> dict[str, Floats]:
     }
 
 
-def estimates(
-    worlds: Sequence[Mapping[str, Floats]], n_boot: int, level: float, seed: int
-) -> dict[str, dict[str, float]]:
-    """Metric to its mean over users and worlds with the ends of a percentile bootstrap interval over the users.
+def intervals(worlds: Sequence[Mapping[str, Floats]], level: float) -> dict[str, dict[str, float]]:
+    """Metric to its mean over worlds with the ends of its interval (`recsim.metrics.mean_interval`).
 
-    Worlds count alike and are not resampled: the interval is about these worlds. Users are drawn within each, the same
-    ones for every call with as many users and the same seed, so that differences of two predictors' scores are paired
-    (pass the differences). Source: Efron and Tibshirani 1993, chapter 13.
+    Users of a world share who was told of, so worlds are the unit: each counts by its mean over users. Pass differences
+    (`less`) for an interval that is paired.
 
     Args:
-        worlds: for each world, metric to (n,) float64.
-        n_boot: bootstrap draws.
+        worlds: for each of at least 2 worlds, metric to (n,) float64.
         level: of the interval.
-        seed: of the draws.
     """
-    counts = [
-        Resamples.draw(len(next(iter(world.values()))), n_boot, seed + w).counts for w, world in enumerate(worlds)
-    ]
-    found = {}
-    for name in worlds[0]:
-        drawn = np.mean([c @ world[name] / c.sum(axis=1) for c, world in zip(counts, worlds, strict=True)], axis=0)
-        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-        mean = float(np.mean([world[name].mean() for world in worlds]))
-        found[name] = {"mean": mean, "low": float(low), "high": float(high)}
-    return found
+    means = {name: mean_interval([world[name].mean() for world in worlds], level) for name in worlds[0]}
+    return {name: {"mean": found.mean, "low": found.low, "high": found.high} for name, found in means.items()}
 
 
 def less(first: Mapping[str, Floats], second: Mapping[str, Floats]) -> dict[str, Floats]:

@@ -18,14 +18,14 @@ def interests() -> str:
             *(number(one["scores"][metric]["mean"], 3) for metric in ("ndcg", "recall")),
             interval(one["scores"]["personal correlation"], decimals=3),
             number(one["scores"]["log loss"]["mean"], 2),
-            interval(one["fusion_more_by"] and one["fusion_more_by"]["personal correlation"], decimals=3),
+            interval(one["more_than_counts"] and one["more_than_counts"]["personal correlation"], decimals=3),
         )
         for one in found["rows"]
     ]
-    header = ("slates by", "slates", "from", "NDCG", "recall@3", "personal correlation", "log loss", "fusion: more by")
+    header = ("slates by", "slates", "from", "NDCG", "recall@3", "personal correlation", "log loss", "more than counts")
     seeds = f"seeds {found['seed']} to {found['seed'] + found['seeds'] - 1}"
     about = f"{found['asked']:,} users in each of {found['seeds']} worlds ({seeds}) of {found['catalog']}, and"
-    about += f" {found['taught']:,} others who were told; {found['level']:.0%} bootstrap intervals over the users."
+    about += f" {found['taught']:,} others who were told; {found['level']:.0%} intervals over the worlds."
     model = found["language_model"]
     asked = f"The language model is {model['name']}." if model else "No language model was asked."
     return f"{markdown(header, rows, left=3)}\n\n{about} {asked}"

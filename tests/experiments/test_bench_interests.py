@@ -9,21 +9,31 @@ import pytest
 from typer.testing import CliRunner
 
 from recsim.catalog import Catalog
-from recsim.experiments.bench.interests import FUSED, LANGUAGE, NOTHING, POLICIES, InterestSize, interests, lengths
+from recsim.experiments.bench.interests import (
+    COUNTS,
+    FUSED,
+    LANGUAGE,
+    NOTHING,
+    POLICIES,
+    InterestSize,
+    interests,
+    lengths,
+)
 from recsim.experiments.cli import app
 from recsim.experiments.errors import UserError
 from recsim.experiments.progress import Silent
 from recsim.language.model import CausalLM
 from recsim.testing import tiny_language_model
 
-WITHOUT = [NOTHING, "category counts", "ALS", "text", "image", FUSED]
+BESIDE = [f"{COUNTS} + text", f"{COUNTS} + image"]
+WITHOUT = [NOTHING, COUNTS, "ALS", "text", "image", *BESIDE, FUSED]
 
 
 @pytest.fixture(scope="module")
 def size(tmp_path_factory: pytest.TempPathFactory) -> InterestSize:
     path = tmp_path_factory.mktemp("catalogue") / "shop"
     Catalog.synthetic(30, 3, {"text": 6, "image": 6}).save(path)
-    return InterestSize(str(path), taught=40, asked=30, slates=(2, 6), seeds=2, n_launch=40, slate_size=4, n_boot=50)
+    return InterestSize(str(path), taught=40, asked=30, slates=(2, 6), seeds=2, n_launch=40, slate_size=4)
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +53,13 @@ def test_every_predictor_has_a_row_for_every_policy_and_length(found: dict[str, 
 def test_differences_are_between_the_scores_of_the_same_users(found: dict[str, Any]) -> None:
     rows = {(row["policy"], row["slates"], row["predictor"]): row for row in found["rows"]}
     for (policy, slates, name), row in rows.items():
-        if name == NOTHING:
-            assert row["more_than_nothing"] is None
+        if name == COUNTS:
+            assert row["more_than_counts"] is None
             continue
         for metric in found["metrics"]:
-            nothing = rows[policy, slates, NOTHING]["scores"][metric]["mean"]
-            more = row["more_than_nothing"][metric]
-            assert more["mean"] == pytest.approx(row["scores"][metric]["mean"] - nothing)
+            counts = rows[policy, slates, COUNTS]["scores"][metric]["mean"]
+            more = row["more_than_counts"][metric]
+            assert more["mean"] == pytest.approx(row["scores"][metric]["mean"] - counts)
             assert more["low"] <= more["mean"] <= more["high"]
     assert rows["uniform", 6, NOTHING]["scores"]["personal correlation"]["mean"] == 0.0
 
@@ -65,15 +75,19 @@ def test_longer_histories_tell_more(found: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-def test_a_language_model_has_rows_and_the_same_seeds_the_same_numbers(size: InterestSize, tmp_path: Path) -> None:
-    brief = replace(size, taught=20, asked=10, slates=(2,), seeds=1)
+def test_a_language_model_has_rows_and_the_same_seeds_the_same_numbers(
+    size: InterestSize, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recsim.experiments.bench.interests.POLICIES", ("uniform",))
+    brief = replace(size, taught=20, asked=10, slates=(2,), seeds=2)
     model = CausalLM(tiny_language_model(tmp_path / "tiny", corpus=["This person clicked on: Item category_0"]))
     first, second = (interests(brief, model, Silent()) for _ in range(2))
     assert first["rows"] == second["rows"]
     assert first["language_model"] == {"name": "tiny", "fingerprint": model.fingerprint}
     assert first["without_a_language_model"] is False
-    names = [row["predictor"] for row in first["rows"][:8]]
-    assert names == [*WITHOUT[:-1], LANGUAGE, FUSED, "language model, untaught"]
+    names = [row["predictor"] for row in first["rows"][:11]]
+    beside = [*BESIDE, f"{COUNTS} + {LANGUAGE}"]
+    assert names == [*WITHOUT[:5], LANGUAGE, *beside, FUSED, "language model, untaught"]
     without = interests(brief, None, Silent())["rows"]
     assert [row["scores"] for row in first["rows"][:5]] == [row["scores"] for row in without[:5]]
 
@@ -88,13 +102,11 @@ def test_the_command_writes_json_and_prints_tables(size: InterestSize, tmp_path:
         "--slates",
         "2",
         "--seeds",
-        "1",
+        "2",
         "--launch",
         "30",
         "--k",
         "3",
-        "--draws",
-        "9",
     ]
     out = tmp_path / "interests.json"
     done = CliRunner().invoke(app, ["bench", "interests", "--catalog", size.catalog, "--out", str(out), *brief])

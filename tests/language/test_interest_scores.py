@@ -1,11 +1,11 @@
-"""Metrics of predicted interests, by hand and against scikit-learn, and intervals over users."""
+"""Metrics of predicted interests, by hand and against scikit-learn, and intervals over worlds."""
 
 import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
 from recsim.language.interest_heads import Predicted
-from recsim.language.interest_scores import METRICS, estimates, less, scores_of
+from recsim.language.interest_scores import METRICS, intervals, less, scores_of
 
 
 def equal(n: int, categories: int) -> np.ndarray:
@@ -57,21 +57,11 @@ def test_what_cannot_be_scored_is_refused() -> None:
         scores_of(Predicted(np.eye(2), equal(2, 2)), np.array([[0.1, 0.2], [0.3, 0.3]]))
 
 
-def test_intervals_are_paired_and_cover() -> None:
-    """95 % intervals of a difference that both share noise with: about as wide as the noise of the difference alone."""
+def test_intervals_are_over_worlds_which_count_alike() -> None:
+    """Three worlds of different sizes, whose means 0.1, 0.2 and 0.3 above the others' have s = 0.1."""
     luck = np.random.Generator(np.random.Philox(6))
-    held, widths = 0, []
-    for replication in range(200):
-        shared, own = luck.normal(0.0, 5.0, 80), luck.normal(0.0, 0.5, 80)
-        difference = less({"ndcg": shared + 0.3 + own}, {"ndcg": shared})
-        found = estimates([difference], 200, 0.95, seed=replication)["ndcg"]
-        held += found["low"] <= 0.3 <= found["high"]
-        widths.append(found["high"] - found["low"])
-    assert 0.89 <= held / 200 <= 0.985  # 0.95 ± 2.6 standard errors, and what a percentile interval lacks
-    assert np.mean(widths) == pytest.approx(2 * 1.96 * 0.5 / np.sqrt(80), rel=0.1)
-
-
-def test_worlds_count_alike_whatever_their_number_of_users() -> None:
-    worlds = [{"ndcg": np.zeros(10)}, {"ndcg": np.ones(1000)}]
-    found = estimates(worlds, 50, 0.9, seed=0)["ndcg"]
-    assert found == {"mean": 0.5, "low": 0.5, "high": 0.5}
+    other = [{"ndcg": luck.normal(0.0, 5.0, n)} for n in (10, 1000, 30)]
+    first = [{"ndcg": world["ndcg"] + more} for world, more in zip(other, (0.1, 0.2, 0.3), strict=True)]
+    found = intervals([less(a, b) for a, b in zip(first, other, strict=True)], 0.95)["ndcg"]
+    half = 4.302653 * 0.1 / np.sqrt(3)  # t(0.975, 2)
+    assert found == pytest.approx({"mean": 0.2, "low": 0.2 - half, "high": 0.2 + half})

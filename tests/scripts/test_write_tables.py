@@ -66,18 +66,18 @@ def test_interests_have_a_row_for_each_predictor(
         "slates": 5,
         "predictor": "text",
         "scores": scores(0.5),
-        "fusion_more_by": scores(-0.25),
+        "more_than_counts": scores(-0.25),
     }
-    rows = [row, row | {"predictor": "fusion", "fusion_more_by": None}]
+    rows = [row, row | {"predictor": "category counts", "more_than_counts": None}]
     about = {"asked": 30, "taught": 1000, "seeds": 2, "seed": 4, "level": 0.95, "catalog": "shop"}
     write_json(tmp_path / "results" / "interests.json", {"rows": rows, "language_model": None, **about})
     monkeypatch.setattr("tables.results.DOCS", tmp_path)
     assert script.TABLES["interests"]().splitlines()[2:] == [
         "| uniform | 5 | text | 0.500 | 0.500 | 0.500 [0.400, 0.600] | 0.50 | −0.250 [−0.350, −0.150] |",
-        "| uniform | 5 | fusion | 0.500 | 0.500 | 0.500 [0.400, 0.600] | 0.50 |  |",
+        "| uniform | 5 | category counts | 0.500 | 0.500 | 0.500 [0.400, 0.600] | 0.50 |  |",
         "",
-        "30 users in each of 2 worlds (seeds 4 to 5) of shop, and 1,000 others who were told; 95% bootstrap intervals "
-        "over the users. No language model was asked.",
+        "30 users in each of 2 worlds (seeds 4 to 5) of shop, and 1,000 others who were told; 95% intervals over the "
+        "worlds. No language model was asked.",
     ]
 
 
