@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 from recsim.report.format import UNDEFINED
+from recsim.text_cleaning import COMMAND
 
 # Characters that turn the direction of what follows them, beyond the text they stand in (Unicode Annex 9; Boucher and
 # Anderson 2021, "Trojan Source").
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# Commands to a terminal (ECMA-48, 5.4 and 5.6): colours and the cursor; titles and the like, with what ends them; and
-# sets of letters (ECMA-35, 13.2.2), which `tput sgr0` names before it ends colours.
-COMMAND = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)|\x1b[()*+][0-~]")
 KEPT = frozenset("\n\t")
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 

@@ -1,43 +1,12 @@
-"""Texts, dates and categories as shops export them."""
+"""Titles, dates and categories as shops export them."""
 
 import datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from recsim.catalogs.importing.categories import merged_spellings, spelling_key
 from recsim.catalogs.importing.dates import is_ambiguous, order_of, parse_date
-from recsim.catalogs.importing.texts import TITLE, Cleaned, beginning, clean_text, is_empty
-
-
-@pytest.mark.parametrize(
-    ("text", "plain", "repaired"),
-    [
-        ("A plain  text,\n5 > 3?", "A plain text, 5 > 3?", ()),
-        ("CafÃ© crÃ¨me", "Café crème", ("mojibake",)),
-        ("<p>One</p><p>two &amp; three</p>", "One two & three", ("markup",)),
-        ("a<br/>b<script>alert(1)</script>c", "a bc", ("markup",)),
-        ("Tom & Jerry, 3 < 4 and 5 > 2", "Tom & Jerry, 3 < 4 and 5 > 2", ()),
-        ("\x1b[1;31mRed\x1b[0m hat", "Red hat", ("terminal command",)),
-        ("\x1b]0;title\x07A \x1b[?25lhat\x1b(B\x1b[m [31m", "A hat [31m", ("terminal command",)),
-        ("\x1b[31m\x1b hat", "hat", ("terminal command", "control characters")),
-        ("bell\x07 and zero\u200bwidth", "bell and zerowidth", ("control characters",)),
-        ("“Curly” ﬁne", "“Curly” ﬁne", ()),
-        ("日本語のテキスト", "日本語のテキスト", ()),
-        ("<b>FranÃ§ais\x00</b>", "Français", ("mojibake", "markup", "control characters")),
-        ("", "", ()),
-    ],
-)
-def test_texts_are_repaired_and_told(text: str, plain: str, repaired: tuple[str, ...]) -> None:
-    assert clean_text(text) == Cleaned(plain, repaired)
-
-
-@given(st.text())
-def test_what_was_cleaned_is_printable(text: str) -> None:
-    cleaned = clean_text(text).text
-    assert cleaned == " ".join(cleaned.split())
-    assert not any(ord(letter) < 32 for letter in cleaned)
+from recsim.catalogs.importing.texts import TITLE, beginning, is_empty
 
 
 def test_only_markers_are_empty() -> None:

@@ -13,7 +13,8 @@ from recsim.catalogs.importing.findings import Findings, quoted
 from recsim.catalogs.importing.kinds import KIND_OF
 from recsim.catalogs.importing.mapping import ColumnMapping
 from recsim.catalogs.importing.reading import Row, Source
-from recsim.catalogs.importing.texts import LONGEST, beginning, clean_text, is_empty
+from recsim.catalogs.importing.texts import LONGEST, beginning, is_empty
+from recsim.text_cleaning import clean_text
 
 OURS = (*TABLE_COLUMNS, "image")
 _MARKED = ("title", "text", "category", "price", "created", "popularity", "image")

@@ -22,9 +22,10 @@ from recsim.modalities.preparing.outlying import clipped, outliers
 from recsim.modalities.preparing.pairs import Floats, copies, folds, modality_of, pairs_of, rows_of
 from recsim.modalities.preparing.reporting import Finding, item_ids, reported
 from recsim.modalities.preparing.settings import Clean, Denoise, Impute, Outliers, Standardise
-from recsim.modalities.preparing.texts import cleaned
+from recsim.modalities.preparing.texts import without_ids
 from recsim.modality import Modality
 from recsim.streams import sub_seed
+from recsim.text_cleaning import clean_text
 
 
 class EncodeTexts(Protocol):
@@ -51,7 +52,8 @@ def clean(catalog: Catalog, step: Clean, seed: int, encode: EncodeTexts) -> Cata
     changed: list[int] = []
     for column in ("title", "text"):
         before = table[column].to_list()
-        after = [cleaned(text, ids=step.ids) for text in before]
+        after = [clean_text(text).text for text in before]
+        after = [without_ids(text) for text in after] if step.ids else after
         rows = [row for row, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
         findings += [Finding(ids[row], f"unclean {column}", before[row], f"now: {after[row]}") for row in rows]
         table[column] = after

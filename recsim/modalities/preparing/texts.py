@@ -1,13 +1,9 @@
-"""Texts without what is no text: broken letters, markup, stray spaces, ids."""
+"""Texts without words that look like ids."""
 
 from __future__ import annotations
 
-import html
 import re
 
-from recsim.report.plain_text import COMMAND
-
-_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|<!--.*?-->", flags=re.DOTALL)
 _SPACES = re.compile(r"\s+")
 _SPACE_BEFORE = re.compile(r"\s+([,.;:!?])(?=\s|$)")
 _WORD = re.compile(r"[^\s,;|]+")
@@ -18,25 +14,14 @@ _EMPTY_PLACES = re.compile(r"(^|[,;|])(?:\s*[,;|])+")
 LETTERS_AND_DIGITS = 7  # characters from which a word of letters and at least three digits is an id, as DSC00123 is
 
 
-def cleaned(text: str, *, ids: bool = False) -> str:
-    """The text with letters mended and entities resolved, without markup, commands to a terminal and stray spaces.
+def without_ids(text: str) -> str:
+    """The text without words that look like ids, see `looks_like_id`, and without the places that they leave empty.
 
-    Letters that were read in the wrong encoding are mended by ftfy (Speer 2019, https://doi.org/10.5281/zenodo.2591652).
-
-    >>> cleaned("CafÃ© &amp;amp; bar <br/>  at&nbsp;night")
-    'Café & bar at night'
-
-    Args:
-        text: as it came.
-        ids: whether words that look like ids are taken out, see `looks_like_id`.
+    >>> without_ids("cat, DSC00123, animal")
+    'cat, animal'
     """
-    import ftfy
-
-    text = html.unescape(html.unescape(ftfy.fix_text(COMMAND.sub("", text))))
-    text = _MARKUP.sub(" ", text)
-    if ids:
-        text = _WORD.sub(lambda word: "" if looks_like_id(word[0].strip(".:()[]\"'#")) else word[0], text)
-        text = _EMPTY_PLACES.sub(r"\1", text)
+    text = _WORD.sub(lambda word: "" if looks_like_id(word[0].strip(".:()[]\"'#")) else word[0], text)
+    text = _EMPTY_PLACES.sub(r"\1", text)
     return _SPACE_BEFORE.sub(r"\1", _SPACES.sub(" ", text)).strip(" ,;|")
 
 

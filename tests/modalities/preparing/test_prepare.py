@@ -60,7 +60,7 @@ def kinds(catalog: Catalog) -> list[str]:
 
 
 def test_clean_texts_are_encoded_again_and_told_of() -> None:
-    raw = with_texts(with_encoding(Catalog.synthetic(30)), {3: "Caf&eacute;", 7: "<br>"})
+    raw = with_texts(with_encoding(Catalog.synthetic(30)), {3: "Caf&eacute;", 7: "<br>", 9: "“as it is”"})
     clean = prepared(raw, Clean())
     assert clean.table["text"][3] == "Café"
     assert clean.findings.to_dict("records") == [
@@ -80,6 +80,12 @@ def test_clean_texts_are_encoded_again_and_told_of() -> None:
     others = np.setdiff1d(np.arange(30), [3, 7])
     assert np.array_equal(after.embedding[others], before.embedding[others])
     assert raw.table["text"][3] == "Caf&eacute;"  # what was given stays as it is
+
+
+def test_words_that_look_like_ids_are_taken_out_on_request() -> None:
+    raw = with_texts(Catalog.synthetic(30), {3: "cat, DSC00123"})
+    assert prepared(raw, Clean(encode=False)).findings.empty
+    assert prepared(raw, Clean(ids=True, encode=False)).table["text"][3] == "cat"
 
 
 def test_texts_cannot_be_cleaned_without_knowing_how_they_were_encoded() -> None:
