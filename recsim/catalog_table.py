@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,11 @@ def check_column(column: pd.Series[Any], name: str) -> pd.Series[Any]:
     return text
 
 
+def findings_table(findings: Iterable[tuple[str, str, str, str]]) -> pd.DataFrame:
+    """The table of findings that are given as (item_id, what, found, done); all its columns are text."""
+    return pd.DataFrame(list(findings), columns=list(FINDING_COLUMNS), dtype="str")
+
+
 def check_findings(findings: pd.DataFrame | None) -> pd.DataFrame:
     """A copy of a table of findings: ``item_id`` ("" for all items), ``what`` (the kind), ``found`` and ``done``.
 
@@ -73,7 +79,7 @@ def check_findings(findings: pd.DataFrame | None) -> pd.DataFrame:
         ValueError: if a column is missing or holds something else than text.
     """
     if findings is None:
-        return pd.DataFrame({name: pd.Series(dtype="str") for name in FINDING_COLUMNS})
+        return findings_table(())
     missing = [name for name in FINDING_COLUMNS if name not in findings.columns]
     if missing:
         raise ValueError(f"the table of findings has no column {missing[0]!r}: it needs {', '.join(FINDING_COLUMNS)}.")

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from recsim import Catalog, Modality, load_catalog
+from recsim.catalog_table import check_findings, findings_table
 from recsim.encoding import Encoding
 
 
@@ -81,6 +82,13 @@ def test_encodings_and_findings_come_back(tmp_path, dtype):
     (tmp_path / "shop" / "encodings.npz").unlink()
     with pytest.raises(ValueError, match=r"encodings\.npz cannot be read"):
         load_catalog(tmp_path / "shop")
+
+
+@pytest.mark.parametrize("findings", [[], [("a", "duplicate row", "the same as row 1", "left out")]])
+def test_findings_are_a_table_of_texts(findings):
+    table = findings_table(one for one in findings)
+    pd.testing.assert_frame_equal(check_findings(table), table)
+    assert list(table.itertuples(index=False, name=None)) == findings
 
 
 def test_wrong_findings_are_refused():

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recsim.catalog import Catalog
+from recsim.catalog_table import findings_table
 from recsim.language.items import ItemTexts
 from recsim.language.model import LanguageModel
 from recsim.language.writing import written
@@ -128,16 +129,11 @@ def _card(by: list[str], encoder: Encoder[str]) -> str:
 
 def _findings(catalog: Catalog, by: list[str], model: LanguageModel | None) -> pd.DataFrame:
     """A row for each item about which the model wrote nothing."""
-    silent = [item for item, name in enumerate(by) if model is not None and name == TEMPLATE]
-    ids = catalog.table["item_id"]
-    name = "" if model is None else model.name
-    return pd.DataFrame(
-        {
-            "item_id": [ids.iloc[item] for item in silent],
-            "what": "no description",
-            "found": f"language model {name} wrote nothing",
-            "done": "described by the template",
-        },
-        index=range(len(silent)),
-        dtype="str",
+    if model is None:
+        return findings_table(())
+    found = f"language model {model.name} wrote nothing"
+    return findings_table(
+        (item, "no description", found, "described by the template")
+        for item, name in zip(catalog.table["item_id"], by, strict=True)
+        if name == TEMPLATE
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from recsim.catalog_table import FINDING_COLUMNS
+from recsim.catalog_table import findings_table
 from recsim.catalogs.importing.kinds import KIND_OF, KINDS, ORDER
 
 WHOLE = 0  # the row of findings about the whole source
@@ -65,8 +65,9 @@ class Findings:
         Args:
             item_ids: the id of the item that a row became; for a row that was left out, what stood for its id.
         """
-        rows = [(item_ids.get(one.row, ""), one.what, _with_row(one), one.done) for one in self._ordered()]
-        return pd.DataFrame(rows, columns=list(FINDING_COLUMNS), dtype="str")
+        return findings_table(
+            (item_ids.get(one.row, ""), one.what, _with_row(one), one.done) for one in self._ordered()
+        )
 
     def _ordered(self) -> list[Finding]:
         return sorted(self._all, key=lambda one: (one.row, ORDER[one.what]))

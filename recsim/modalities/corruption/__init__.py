@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from recsim.catalog import Catalog
-from recsim.catalog_table import FINDING_COLUMNS
+from recsim.catalog_table import findings_table
 from recsim.modalities.corruption.damage import Damage, item_streams
 from recsim.modalities.corruption.suite import CORRUPTIONS, SEVERITIES, Corruption, corruption_of
 
@@ -64,13 +64,9 @@ def corrupt(
 
 def _findings(catalog: Catalog, corruption: Corruption, severity: int, damage: Damage) -> pd.DataFrame:
     """A row for each item that was hit."""
-    hit = np.flatnonzero(damage.hit).tolist()
-    columns = (
-        catalog.table["item_id"].iloc[hit].to_list(),
-        [f"corruption {corruption.name} {severity}"] * len(hit),
-        [damage.found[row] for row in hit] if damage.found else [""] * len(hit),
-        [damage.done[row] for row in hit] if damage.done else [corruption.means(severity)] * len(hit),
-    )
-    return pd.DataFrame(
-        {name: pd.Series(values, dtype="str") for name, values in zip(FINDING_COLUMNS, columns, strict=True)}
+    ids, what = catalog.table["item_id"], f"corruption {corruption.name} {severity}"
+    means = corruption.means(severity)
+    return findings_table(
+        (ids.iloc[row], what, damage.found[row] if damage.found else "", damage.done[row] if damage.done else means)
+        for row in np.flatnonzero(damage.hit).tolist()
     )

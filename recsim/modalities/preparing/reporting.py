@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from recsim.catalog import Catalog
-from recsim.catalog_table import FINDING_COLUMNS
+from recsim.catalog_table import findings_table
 from recsim.modality import Modality
 
 
@@ -30,12 +30,11 @@ def reported(
     table: pd.DataFrame | None = None,
 ) -> Catalog:
     """The catalogue with more findings, and with modalities replaced, added (at the end) or left out."""
-    new = pd.DataFrame(list(findings), columns=list(FINDING_COLUMNS), dtype="str")
     kept = {name: one for name, one in catalog.modalities.items() if name not in set(without)}
     return catalog.replaced(
         table=table,
         modalities=kept | {one.name: one for one in modalities},
-        findings=pd.concat([catalog.findings, new], ignore_index=True),
+        findings=pd.concat([catalog.findings, findings_table(findings)], ignore_index=True),
     )
 
 
