@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,6 +66,20 @@ def make_modality(
             f"the first of them item {rows[~found[rows]][0]:,}; they are absent."
         )
     return Modality(name, embedding, found, encoding)
+
+
+def with_rows(modality: Modality, rows: npt.ArrayLike, values: npt.ArrayLike) -> Modality:
+    """The modality with other rows of some items, which are present from now on unless they are 0.
+
+    Args:
+        modality: the one that changes.
+        rows: (r,) int, the numbers of the items.
+        values: (r, d), their rows, in the space of the others.
+    """
+    items, embedding, present = np.asarray(rows, np.int64), modality.embedding.copy(), modality.present.copy()
+    embedding[items] = values
+    present[items] = embedding[items].any(axis=1)
+    return replace(modality, embedding=embedding, present=present)
 
 
 def encoder_of(encoding: Encoding) -> Encoder[Any]:

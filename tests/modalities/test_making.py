@@ -11,7 +11,7 @@ from recsim.modalities import making
 from recsim.modalities.cache import EmbeddingCache
 from recsim.modalities.glove import GloveEncoder
 from recsim.modalities.histogram import HistogramEncoder
-from recsim.modalities.making import encode_with, make_modality
+from recsim.modalities.making import encode_with, make_modality, with_rows
 from recsim.modalities.names import text_encoder
 
 
@@ -222,3 +222,16 @@ def test_an_encoder_without_a_name_is_passed(cache):
     np.testing.assert_allclose(again, made.embedding[:4], atol=1e-6)
     with pytest.raises(ValueError, match="there is no text encoder 'drawn'"):
         encode_with(made.encoding, TEXTS[:4], cache)
+
+
+def test_other_rows_are_present_unless_they_are_zero():
+    made = make_modality("text", Drawn(), TEXTS[:20], ALL[:20], source="text", dim=2)
+    before = made.embedding.copy()
+    changed = with_rows(made, [3, 5], [[1.0, 2.0], [0.0, 0.0]])
+    assert changed.embedding[3].tolist() == [1.0, 2.0]
+    assert np.flatnonzero(~changed.present).tolist() == [5]
+    assert changed.encoding is made.encoding
+    assert np.array_equal(np.delete(changed.embedding, [3, 5], axis=0), np.delete(before, [3, 5], axis=0))
+    assert np.array_equal(made.embedding, before)
+    assert with_rows(changed, [5], [[0.0, 1.0]]).present.all()
+    assert np.array_equal(with_rows(made, [], np.zeros((0, 2))).embedding, before)

@@ -116,10 +116,7 @@ def encoded_again(
 
     Whoever asks for one modality several times makes its `encoder` once.
     """
-    from recsim.modalities.making import encode_with
+    from recsim.modalities.making import encode_with, with_rows
 
     assert modality.encoding is not None  # of `check_encoding`
-    embedding, present = modality.embedding.copy(), modality.present.copy()
-    embedding[rows] = encode_with(modality.encoding, items, cache, encoder=encoder)
-    present[rows] = embedding[rows].any(axis=1)
-    return replace(modality, embedding=embedding, present=present)
+    return with_rows(modality, rows, encode_with(modality.encoding, items, cache, encoder=encoder))

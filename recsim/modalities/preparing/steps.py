@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from recsim.catalog import Catalog
 from recsim.encoding import Encoding
 from recsim.modalities.cache import EmbeddingCache
-from recsim.modalities.making import encode_with
+from recsim.modalities.making import encode_with, with_rows
 from recsim.modalities.preparing.denoising import (
     by_independent_components,
     by_principal_components,
@@ -80,7 +81,7 @@ def impute(catalog: Catalog, step: Impute, seed: int) -> Catalog:
     guessed = foretold(*known, rows_of(source)[missing], groups=groups, neighbours=step.neighbours)
     guessed *= _typical_length(target)
     quality = f"held-out cosine with the truth {cosine.mean():.2f}"
-    filled = _with_rows(target, missing, guessed, keep_encoding=True)
+    filled = with_rows(target, missing, guessed)
     ids = item_ids(catalog)
     findings = [
         Finding(ids[row], "absent modality", f"no {step.modality}", f"imputed from {step.source} by {step.method}")
@@ -127,8 +128,7 @@ def find_outliers(catalog: Catalog, step: Outliers, seed: int) -> Catalog:
         )
         for row in np.flatnonzero(found)
     ]
-    changed = _with_rows(modality, present[moved], new[moved], keep_encoding=True)
-    return reported(catalog, findings, modalities=[changed])
+    return reported(catalog, findings, modalities=[with_rows(modality, present[moved], new[moved])])
 
 
 def _encoded(
@@ -146,35 +146,24 @@ def _encoded(
     new = []
     for modality in made:
         assert modality.encoding is not None
-        embedding, present = modality.embedding.copy(), modality.present.copy()
-        embedding[kept] = encode(modality.encoding, [texts[row] for row in kept])
-        present[rows] = embedding[rows].any(axis=1)
-        present[absent] = False
-        new.append(Modality(modality.name, embedding, present, modality.encoding))
+        again = with_rows(modality, kept, encode(modality.encoding, [texts[row] for row in kept]))
+        new.append(with_rows(again, absent, 0.0))
     return new, absent
 
 
 def _changed(catalog: Catalog, modality: Modality, rows: Floats, what: str, found: str, done: str) -> Catalog:
-    """The catalogue with other rows of the present items; those that become 0 are absent, and are told of."""
+    """The catalogue with all rows of a modality transformed; those that become 0 are absent, and are told of.
+
+    The modality loses its encoding, which leads other items to where these were before.
+    """
     ids, present = item_ids(catalog), np.flatnonzero(modality.present)
-    new = _with_rows(modality, present, rows, keep_encoding=False)
+    new = replace(with_rows(modality, present, rows), encoding=None)
     findings = [Finding("", what, f"{modality.name} of {found}", done)]
     findings += [
         Finding(ids[row], what, f"nothing is left of {modality.name}", "absent")
         for row in np.flatnonzero(modality.present & ~new.present)
     ]
     return reported(catalog, findings, modalities=[new])
-
-
-def _with_rows(modality: Modality, rows: NDArray[np.int64], values: Floats, *, keep_encoding: bool) -> Modality:
-    """The modality with other rows of some items, which are present unless they are 0.
-
-    Rows that no longer lie where the encoder would put the item lose the encoding.
-    """
-    embedding, present = modality.embedding.copy(), modality.present.copy()
-    embedding[rows] = values
-    present[rows] = embedding[rows].any(axis=1)
-    return Modality(modality.name, embedding, present, modality.encoding if keep_encoding else None)
 
 
 def _typical_length(modality: Modality) -> float:
