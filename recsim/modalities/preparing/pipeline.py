@@ -35,8 +35,9 @@ def prepare(
     """The catalogue after all steps, in their order; the one given stays as it is.
 
     Every step adds to `Catalog.findings` what it found and did, item by item; the card lists the steps. Modalities
-    that are absent stay so unless a step imputes them, and one whose rows no longer lie where its encoder puts
-    items loses its `Modality.encoding`.
+    that are absent stay so unless a step imputes them. One whose rows are all transformed (standardised, denoised,
+    aligned) loses its `Modality.encoding`, which would lead other items elsewhere; where single items are filled in
+    or clipped within the space of the others, it stays.
     The same catalogue, steps and seed give the same result, on any number of threads.
 
     Args:

@@ -142,7 +142,7 @@ def test_nothing_is_imputed_where_nothing_is_absent() -> None:
     [Standardise(modality="text"), Denoise(modality="text", components=5), Align(first="text", second="image")],
     ids=lambda step: step.kind,
 )
-def test_rows_that_leave_the_space_of_their_encoder_lose_it(step: object) -> None:
+def test_a_modality_that_is_transformed_loses_its_encoding(step: object) -> None:
     catalog = with_encoding(Catalog.synthetic(60, missing=0.2))
     done = prepared(catalog, step)
     before, after = catalog.modalities["text"], done.modalities["text"]
@@ -150,6 +150,15 @@ def test_rows_that_leave_the_space_of_their_encoder_lose_it(step: object) -> Non
     assert np.array_equal(after.present, before.present)
     assert not np.array_equal(after.embedding, before.embedding)
     assert len(done.findings) == 1
+
+
+def test_rows_that_stay_in_the_space_of_their_encoder_keep_it() -> None:
+    catalog = with_encoding(Catalog.synthetic(60, missing=0.2))
+    before = catalog.modalities["text"]
+    for step in (Impute(modality="text", source="image"), Outliers(modality="text", share=0.2, action="clip")):
+        after = prepared(catalog, step).modalities["text"]
+        assert after.encoding is ENCODING
+        assert not np.array_equal(after.embedding, before.embedding)
 
 
 def test_outliers_are_flagged_or_clipped() -> None:
