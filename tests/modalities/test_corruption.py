@@ -12,6 +12,7 @@ from recsim import Catalog
 from recsim.encoding import unit_rows
 from recsim.modalities.cache import EmbeddingCache
 from recsim.modalities.corruption import CORRUPTIONS, SEVERITIES, corrupt
+from recsim.modalities.corruption.damage import lost
 from recsim.modalities.making import make_modality
 from recsim.modalities.names import image_encoder, text_encoder
 from recsim.view import check_view
@@ -215,6 +216,16 @@ def test_duplicated_embeddings_are_those_of_the_item_that_the_findings_name(cata
         assert other != number[item_id]
         for name, modality in catalog.modalities.items():
             assert (view.modalities[name].embedding[number[item_id]] == modality.embedding[other]).all()
+
+
+@pytest.mark.parametrize("name", ["truncated_image", "dropped_image", "blur", "image_noise"])
+def test_an_image_that_no_agent_sees_is_not_hit(name: str, shop: Catalog, cache: EmbeddingCache) -> None:
+    image = shop.modalities["image"]
+    unseen = lost(image, np.arange(M) % 2 == 0)
+    blind = shop.replaced(modalities={**shop.modalities, "image": unseen})
+    before, after = (hit(corrupt(catalog, name, 5, cache=cache)) for catalog in (shop, blind))
+    assert after == before & set(shop.table["item_id"][unseen.present])
+    assert after < before
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if CORRUPTIONS[name].encodes])

@@ -83,18 +83,20 @@ def noisy(pixels: Pixels, sigma: float, luck: Streams) -> Pixels:
 
 
 def _has_image(catalog: Catalog) -> Flags:
-    """(m,) bool.
+    """(m,) bool, the items with an image from which agents see something.
 
     Raises:
         ValueError: if the catalogue has no images, or no modality made from them that says how.
     """
-    check_encoding(catalog, modalities_of(catalog, "image"))
+    modalities = modalities_of(catalog, "image")
+    check_encoding(catalog, modalities)
     if catalog.image_dir is None:
         raise ValueError(
             f"catalogue {catalog.name!r} has no images to corrupt: pass image_dir, or corrupt embeddings (gaussian, "
             "duplicated, stale)."
         )
-    return (catalog.table["image"] != "").to_numpy(bool)
+    seen = np.any([modality.present for modality in modalities], axis=0)
+    return np.asarray(seen & (catalog.table["image"] != "").to_numpy(bool))
 
 
 def _changed(catalog: Catalog, hit: Flags, change: Change, luck: Streams, cache: EmbeddingCache | None) -> Damage:
