@@ -5,7 +5,6 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-from recsim.modalities.digest import fingerprint, model_files
 from recsim.modalities.hub import HUB_NAME, hub_folder
 
 
@@ -24,8 +23,3 @@ def model_folder(path: str | PathLike[str]) -> Path:
             "tokenizer, weights as safetensors), or a name on the Hugging Face hub such as 'org/name'."
         )
     return folder
-
-
-def folder_fingerprint(folder: Path, options: str) -> str:
-    """32 hexadecimal digits that change with any file of a model, and with `options`."""
-    return fingerprint(model_files(folder), options=options)

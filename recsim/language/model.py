@@ -10,10 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from recsim.language.finding import folder_fingerprint, model_folder
+from recsim.language.finding import model_folder
 from recsim.language.passes import Network, passes
 from recsim.language.tokens import Tokens
-from recsim.modalities.loading import DTYPES, quiet_transformers
+from recsim.modalities.digest import fingerprint, model_files
+from recsim.modalities.loading import checked_device, checked_dtype, quiet_transformers
 
 _SCORING = "1"  # goes up with every change of the code here that changes a score
 
@@ -73,7 +74,7 @@ class CausalLM:
             path: a folder written by `save_pretrained`, with weights as safetensors; or a name on the Hugging Face hub,
                 such as "org/name", which is downloaded. Nothing is fetched otherwise, and no code of a model is run.
             device: a torch device, such as ``cpu`` or ``cuda``.
-            dtype: one of `DTYPES`.
+            dtype: one of `recsim.modalities.loading.DTYPES`.
             batch_size: prompts a pass, at least 1.
             max_length: tokens of a prompt and its answer; longer ones are refused, never cut.
             chat: whether prompts are written as a user's message in the tokenizer's chat template.
@@ -83,8 +84,7 @@ class CausalLM:
             MissingPackage: if transformers is not installed.
             ValueError: if an option cannot be, the device is not there, or `max_length` is above the model's positions.
         """
-        if dtype not in DTYPES:
-            raise ValueError(f"dtype of the language model is {dtype!r}: choose one of {', '.join(DTYPES)}.")
+        self.device, computes_in = checked_device(device), checked_dtype(dtype)
         for option, value in (("batch_size", batch_size), ("max_length", max_length)):
             if value < 1:
                 raise ValueError(f"{option} of the language model is {value}: it is at least 1.")
@@ -92,18 +92,16 @@ class CausalLM:
             "device": device, "dtype": dtype, "batch_size": batch_size, "max_length": max_length, "chat": chat
         }  # fmt: skip
         self._path, self.name = path, str(path) if not Path(path).is_dir() else Path(path).resolve().name
-        self.batch_size, self.max_length, self.device = batch_size, max_length, device
+        self.batch_size, self.max_length = batch_size, max_length
         folder = model_folder(path)
-        self.fingerprint = folder_fingerprint(folder, f"{_SCORING}/{dtype}/{chat}")
-        self._load(folder, dtype, chat)
+        self.fingerprint = fingerprint(model_files(folder), options=f"{_SCORING}/{dtype}/{chat}")
+        self._load(folder, computes_in, chat)
 
-    def _load(self, folder: Path, dtype: str, chat: bool) -> None:
-        import torch
-
+    def _load(self, folder: Path, dtype: Any, chat: bool) -> None:
         with quiet_transformers("a language model") as transformers:
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=getattr(torch, dtype)
+                folder, local_files_only=True, use_safetensors=True, dtype=dtype
             )
         positions = getattr(model.config, "max_position_embeddings", self.max_length)
         if self.max_length > positions:

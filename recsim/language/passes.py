@@ -35,11 +35,8 @@ class Network:
             device: such as ``cpu`` or ``cuda``.
             filler: the token with which prompts are padded.
             ends: the tokens that end a text.
-
-        Raises:
-            ValueError: if the device is not there.
         """
-        self._model, self._device, self._filler, self._ends = _moved(model, device), device, filler, ends
+        self._model, self._device, self._filler, self._ends = model.to(device), device, filler, ends
         known = inspect.signature(model.forward).parameters
         self._takes_positions = "position_ids" in known
         self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
@@ -110,15 +107,6 @@ class Network:
         if self._takes_positions:  # the others count them from the mask
             given["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, -new:]
         return given
-
-
-def _moved(model: Any, device: str) -> Any:
-    """The model on a device."""
-    try:
-        return model.to(device)
-    except (RuntimeError, AssertionError) as error:  # torch raises either where a device is not there
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise ValueError(f"device {device!r} cannot be used here ({reason}): pass another, such as 'cpu'.") from error
 
 
 def _width(tokens: Sequence[int]) -> int:

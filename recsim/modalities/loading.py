@@ -78,11 +78,11 @@ def checked_device(device: str) -> str:
     import torch
 
     try:
-        kind = torch.device(device).type
+        wanted = torch.device(device)
     except RuntimeError as error:
         raise ValueError(f"there is no device {device!r}: name one of torch, such as 'cpu' or 'cuda'.") from error
-    available = getattr(getattr(torch, kind, None), "is_available", lambda: False)
-    if kind != "cpu" and not available():
+    there = getattr(getattr(torch, wanted.type, None), "device_count", lambda: 0)()
+    if wanted.type != "cpu" and (wanted.index or 0) >= there:
         raise ValueError(f"torch {torch.__version__} finds no device {device!r} here: use 'cpu'.")
     return device
 

@@ -173,13 +173,13 @@ def test_what_cannot_be_is_refused(tiny, model, tmp_path):
         model.log_probs(["x:"], [])
     with pytest.raises(ValueError, match="max_tokens is 0: the model writes at least 1"):
         model.write(["x:"], max_tokens=0)
-    with pytest.raises(ValueError, match="dtype of the language model is 'int8': choose one of float32"):
+    with pytest.raises(ValueError, match="a model cannot compute in 'int8': choose float32, float16, bfloat16"):
         CausalLM(tiny, dtype="int8")
     with pytest.raises(ValueError, match="batch_size of the language model is 0: it is at least 1"):
         CausalLM(tiny, batch_size=0)
     with pytest.raises(ValueError, match="max_length is 4096, but the model has 2048 positions"):
         CausalLM(tiny, max_length=4096)
-    with pytest.raises(ValueError, match=r"device 'nowhere' cannot be used here \(.*\): pass another, such as 'cpu'"):
+    with pytest.raises(ValueError, match="there is no device 'nowhere': name one of torch, such as 'cpu'"):
         CausalLM(tiny, device="nowhere")
     with pytest.raises(FileNotFoundError, match=r"holds no language model: pass a folder with the files of save_pret"):
         CausalLM(tmp_path)

@@ -368,11 +368,14 @@ def test_a_folder_in_which_something_is_missing_is_refused(bert, vit, tmp_path):
         vision(tmp_path)
 
 
-def test_devices_and_types_that_there_are_not(bert):
+def test_devices_and_types_that_there_are_not(bert, torch, monkeypatch):
     with pytest.raises(ValueError, match="there is no device 'abacus': name one of torch"):
         text(bert, device="abacus")
     with pytest.raises(ValueError, match=r"torch \d.* finds no device 'xpu' here: use 'cpu'"):
         text(bert, device="xpu")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(ValueError, match="finds no device 'cuda:2' here"):
+        text(bert, device="cuda:2")
     with pytest.raises(ValueError, match="cannot compute in 'int3': choose float32, float16, bfloat16"):
         text(bert, dtype="int3")
 
