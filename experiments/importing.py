@@ -18,7 +18,8 @@ from recsim.encoding import Source
 from recsim.experiments.config_file import read_settings
 from recsim.experiments.errors import UserError, input_errors
 from recsim.experiments.progress import Display
-from recsim.modalities.names import automatic
+from recsim.modalities.names import stand_in
+from recsim.packages import INSTALL
 
 EXAMPLE = 60  # characters of an example in the report
 SENTENCES = ("guessed column", "missing column", "modality left out")  # kinds that are told one by one
@@ -74,10 +75,10 @@ def _replaced(options: ImportOptions, with_images: bool) -> Iterator[str]:
 
 def replaced_encoder(source: Source, name: str) -> Iterator[str]:
     """A sentence, where "auto" has become an encoder that knows no meanings."""
-    if name == "auto" and (found := automatic(source)) in ("hashing", "histogram"):
+    if plain := stand_in(source, name):
         yield (
-            f"ATTENTION: {source}s are encoded by {found!r}, which knows no meanings, as the packages of a better "
-            'encoder are not installed: run  pip install "recsim-slate[text-image]"'
+            f"ATTENTION: {source}s are encoded by {plain!r}, which knows no meanings, as the packages of a better "
+            f"encoder are not installed: run  {INSTALL}"
         )
 
 

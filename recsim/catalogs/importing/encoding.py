@@ -17,13 +17,12 @@ from recsim.encoding import Source
 from recsim.modalities import Encoder
 from recsim.modalities.cache import EmbeddingCache
 from recsim.modalities.making import make_modality
-from recsim.modalities.names import image_encoder, text_encoder
+from recsim.modalities.names import image_encoder, stand_in, text_encoder
 from recsim.modality import Modality
+from recsim.packages import INSTALL
 
 Stage = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-INSTALL = 'pip install "recsim-slate[text-image]"'
 Encoders = dict[str, Encoder[Any]]  # by what they encode, text or image
-PLAIN = ("hashing", "histogram")  # what "auto" means where packages are missing
 
 
 def found_encoders(options: ImportOptions, with_images: bool, named: str | None, findings: Findings) -> Encoders:
@@ -48,12 +47,13 @@ def found_encoders(options: ImportOptions, with_images: bool, named: str | None,
         findings.add("modality left out", "--image-encoder is none")
     else:
         found["image"] = image_encoder(options.image_encoder, device=options.device, also=(NO_IMAGES,))
-    for source, asked in (("text", options.text_encoder), ("image", options.image_encoder)):
-        if asked == "auto" and source in found and found[source].name in PLAIN:
+    asked: dict[Source, str] = {"text": options.text_encoder, "image": options.image_encoder}
+    for source, name in asked.items():
+        if source in found and (plain := stand_in(source, name)):
             findings.add(
                 "encoder replaced",
                 f"the packages of the usual {source} encoder are not installed",
-                done=f"{found[source].name} is used, which knows no meanings; for a better one run  {INSTALL}",
+                done=f"{plain} is used, which knows no meanings; for a better one run  {INSTALL}",
             )
     return found
 
