@@ -124,7 +124,7 @@ def made(name: str, form: str, place: Path) -> tuple[Encoder[Any], int]:
     """An encoder in one of the forms, and the bytes of its weights, or of its folder where it is exported."""
     if form == "torch":
         encoder = as_it_is(name)
-        return encoder, sum(one.numel() * one.element_size() for one in encoder._model.state_dict().values())
+        return encoder, encoder.weight_bytes
     folder = export_encoder(name, place / f"{name} {form}", int8=form == "onnx int8")
     exported = exported_encoder(folder)
     assert exported is not None

@@ -12,6 +12,7 @@ from recsim.experiments.bench.compression import (
     bench,
     compression_cells,
     drawn,
+    made,
     neighbours,
     print_compression,
     timed,
@@ -23,7 +24,7 @@ from recsim.experiments.progress import Silent
 class Lengths:
     """A text becomes (its length, 1); the sizes of batches are kept."""
 
-    name, fingerprint, dim = "lengths", "0", 2
+    name, fingerprint, dim, weight_bytes = "lengths", "0", 2, 7
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
@@ -65,10 +66,10 @@ def test_the_first_form_is_the_reference(monkeypatch: pytest.MonkeyPatch, tmp_pa
         def encode(self, items: list[str]) -> np.ndarray:
             return np.array([[sum(map(ord, item)) % 7 - 3, len(item) % 3 + 1] for item in items], np.float32)
 
-    def made(name: str, form: str, place: Path):
+    def fake(name: str, form: str, place: Path):
         return (Backwards() if form == "onnx int8" else Lengths()), 2_000_000
 
-    monkeypatch.setattr(compression, "made", made)
+    monkeypatch.setattr(compression, "made", fake)
     found = bench(["text"], "openclipart", {"text": 60, "image": 0}, 2, 0, Silent())
     json.dumps(found, allow_nan=False)
     assert [one["form"] for one in found["measures"]] == ["torch", "onnx", "onnx int8"]
@@ -78,6 +79,13 @@ def test_the_first_form_is_the_reference(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert compression_cells(found["measures"][0])[0::3] == ("minilm", "2.0")
     print_compression(found)
     assert "onnx int8" in capsys.readouterr().out
+
+
+def test_the_size_of_an_encoder_is_what_it_says_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The table of encoders shows the same number."""
+    encoder = Lengths()
+    monkeypatch.setattr(compression, "as_it_is", lambda name: encoder)
+    assert made("efficientnet-lite0", "torch", tmp_path) == (encoder, 7)
 
 
 def test_what_cannot_be_measured_is_refused() -> None:
