@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from struct import Struct
@@ -67,16 +67,8 @@ class RememberedModel:
     def __deepcopy__(self, memo: dict[int, Any]) -> RememberedModel:
         return self  # what it remembers changes nothing that it says
 
-    def log_probs(
-        self, prompts: Sequence[str], answers: Sequence[str], progress: Callable[[int], None] | None = None
-    ) -> NDArray[np.float64]:
-        """(n, a) float64, the model's `log_probs`; it is asked about what is new only.
-
-        Args:
-            prompts: n texts.
-            answers: a texts.
-            progress: called with the number of prompts done since the last call.
-        """
+    def log_probs(self, prompts: Sequence[str], answers: Sequence[str]) -> NDArray[np.float64]:
+        """(n, a) float64, the model's `log_probs`; it is asked about what is new only."""
         keys = [[_key(prompt, answer) for answer in answers] for prompt in prompts]
         self._look_up([key for row in keys for key in row if key not in self._known])
         new = {prompt: row for prompt, row in zip(prompts, keys, strict=True) if any(k not in self._known for k in row)}
@@ -84,8 +76,6 @@ class RememberedModel:
             scores = self.model.log_probs(block, answers)
             self.asked += len(block)
             self._keep([new[prompt] for prompt in block], scores)
-            if progress:
-                progress(len(block))
         return np.array([[self._known[key] for key in row] for row in keys]).reshape(len(prompts), len(answers))
 
     def write(self, prompts: Sequence[str], *, max_tokens: int = 60) -> list[str]:

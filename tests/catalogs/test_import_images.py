@@ -295,12 +295,11 @@ def test_bands_find_what_comparing_all_pairs_finds() -> None:
     for place in range(80, 240):  # most of them near an earlier one, at distances 0 to 5, in any bands
         bits = draw.choice(64, place % 6, replace=False)
         hashes[place] = hashes[place % 80] ^ np.bitwise_or.reduce(np.uint64(1) << bits.astype(np.uint64), initial=0)
-    for distance in range(DISTANCE + 1):
-        expected = [
-            next((j for j in range(i) if (int(hashes[i]) ^ int(hashes[j])).bit_count() <= distance), -1)
-            for i in range(len(hashes))
-        ]
-        assert earliest_alike(hashes, distance).tolist() == expected
+    expected = [
+        next((j for j in range(i) if (int(hashes[i]) ^ int(hashes[j])).bit_count() <= DISTANCE), -1)
+        for i in range(len(hashes))
+    ]
+    assert earliest_alike(hashes).tolist() == expected
     assert sum(place >= 0 for place in expected) >= 100
 
 
@@ -308,5 +307,3 @@ def test_hashes_at_the_edges() -> None:
     assert earliest_alike(np.zeros(0, np.uint64)).tolist() == []
     assert earliest_alike(np.full(5, 2**64 - 1, np.uint64)).tolist() == [-1, 0, 0, 0, 0]
     assert earliest_alike(np.array([0, 0b111, 0b1111], np.uint64)).tolist() == [-1, 0, 1]
-    with pytest.raises(ValueError, match="a distance of 4 cannot be found by 4 bands"):
-        earliest_alike(np.zeros(1, np.uint64), 4)

@@ -16,8 +16,8 @@ Hashes = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
 
 
-def earliest_alike(hashes: Hashes, distance: int = DISTANCE) -> Places:
-    """For each hash the place of the first one within a Hamming distance, or -1 where none stands before it.
+def earliest_alike(hashes: Hashes) -> Places:
+    """For each hash the place of the first one `DISTANCE` bits away at most, or -1 where none stands before it.
 
     Two hashes that differ in at most 3 bits agree in one of 4 bands of 16 bits, as 3 bits cannot lie in all 4 (the
     pigeonhole principle; Manku, Jain and Sarma, 2007, https://doi.org/10.1145/1242572.1242592). So only hashes that
@@ -25,14 +25,11 @@ def earliest_alike(hashes: Hashes, distance: int = DISTANCE) -> Places:
 
     Args:
         hashes: (m,) uint64.
-        distance: at most `DISTANCE`.
     """
-    if not 0 <= distance <= DISTANCE:
-        raise ValueError(f"a distance of {distance} cannot be found by {BANDS} bands: ask for 0 to {DISTANCE}.")
     unique, first, which = np.unique(hashes, return_index=True, return_inverse=True)
     earliest = first.astype(np.int64)  # of each distinct hash, the first place of any hash near it
     for one, others in _candidates(unique):
-        near = np.bitwise_count(unique[one][:, None] ^ unique[others][None, :]) <= distance
+        near = np.bitwise_count(unique[one][:, None] ^ unique[others][None, :]) <= DISTANCE
         found = np.where(near, first[others][None, :], len(hashes)).min(axis=1, initial=len(hashes))
         earliest[one] = np.minimum(earliest[one], found)
     places = earliest[which]

@@ -35,8 +35,7 @@ def text_lines(path: Path, encoding: str) -> Iterator[str]:
 def wrong_bytes(path: Path, encoding: str) -> ValueError:
     """The error that names the line and the byte at which a file is not what its encoding says."""
     decoder = codecs.getincrementaldecoder(_with_mark(encoding))()
-    offset = line = 0
-    line = 1
+    offset, line = 0, 1
     with open_bytes(path) as file:
         while True:
             block = file.read(_BLOCK)

@@ -90,7 +90,7 @@ def open_source(path: Path, *, encoding: str = "utf-8", separator: str | None = 
     r"""A file whose columns are known.
 
     Args:
-        path: named ``.csv``, ``.tsv``, ``.txt``, ``.parquet``, ``.jsonl`` or ``.ndjson``; text files also with ``.gz``.
+        path: named as in `FORM_OF`; text files also with ``.gz``, and in ``.json`` each line is an object of its own.
         encoding: of text files, as Python names it.
         separator: of CSV files, one character or ``\t``; by default the one of ``, ; tab |`` that makes the most of the
             first rows.
