@@ -16,7 +16,7 @@ from recsim.catalogs.importing.options import ImportOptions
 from recsim.catalogs.importing.run import Imported, import_catalog
 from recsim.encoding import Source
 from recsim.experiments.config_file import read_settings
-from recsim.experiments.errors import UserError, input_errors
+from recsim.experiments.errors import input_errors
 from recsim.experiments.progress import Display
 from recsim.modalities.names import stand_in
 from recsim.packages import INSTALL
@@ -42,13 +42,8 @@ def run_import(
     """The import, with what is wrong with its input as `UserError`."""
     for sentence in _replaced(options, images is not None):
         display.note(sentence)
-    try:
-        with input_errors():
-            return import_catalog(source, out, images, options, overwrite=overwrite, display=display)
-    except ModuleNotFoundError as error:
-        if "pip install" not in str(error):  # no sentence of ours
-            raise
-        raise UserError(str(error)) from error
+    with input_errors():
+        return import_catalog(source, out, images, options, overwrite=overwrite, display=display)
 
 
 def print_imported(found: Imported) -> None:
