@@ -20,9 +20,11 @@ def mixing_weight(first: Floats, second: Floats, log: Log) -> float:
     """The weight w >= 0 of the most likely clicks under log-odds first + w second + b_j, with an intercept a position.
 
     Logistic regression with the first scores as an offset (McCullagh and Nelder 1989, "Generalized linear models") and
-    a ridge of 1/2 (w^2 + |b|^2), as in `recsim.agents.fusion.weights`. A second opinion that the log contradicts counts
-    0, and so does one that it does not bear out: w is kept where a one-sided likelihood-ratio test at 5 % finds it
-    above 0.
+    a ridge of 1/2 (v^2 + |b|^2), as in `recsim.agents.fusion.weights`, v being the weight of an opinion whose standard
+    deviation is 1. Only what tells the items of a slate apart counts: its mean in the slate is taken from the second
+    scores, so that an opinion of users, who differ in how much they click, is none of items. A second opinion that the
+    log contradicts counts 0, and so does one that it does not bear out: w is kept where a one-sided likelihood-ratio
+    test finds it above 0, which happens to one that is worth nothing at most about 5 % of the time.
 
     Args:
         first: (n, k) float64, scores at each position of the log.
@@ -34,8 +36,11 @@ def mixing_weight(first: Floats, second: Floats, log: Log) -> float:
     """
     check_contrast(log.click, "click")
     shown, positions = log.slate >= 0, log.slate.shape[1]
+    opinion = second - second.mean(axis=1, where=shown, keepdims=True)
+    if (spread := opinion[shown].std()) == 0.0:
+        return 0.0
     position = np.broadcast_to(np.eye(positions), (*log.slate.shape, positions))
-    design = np.concatenate([second[..., None], position], axis=2)[shown]  # (shown positions, 1 + k)
+    design = np.concatenate([opinion[..., None] / spread, position], axis=2)[shown]  # (shown positions, 1 + k)
     offset, clicked = first[shown], log.click[shown]
 
     def loss(x: Floats) -> tuple[float, Floats]:
@@ -49,4 +54,4 @@ def mixing_weight(first: Floats, second: Floats, log: Log) -> float:
 
     free, without = fitted(None), fitted(0.0)
     gained = 2.0 * (without.fun - free.fun)
-    return float(free.x[0]) if gained > chi2.ppf(1.0 - 2.0 * LEVEL, df=1) else 0.0
+    return float(free.x[0] / spread) if gained > chi2.ppf(1.0 - 2.0 * LEVEL, df=1) else 0.0

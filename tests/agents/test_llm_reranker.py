@@ -227,9 +227,21 @@ def test_the_weight_is_that_of_the_clicks(logged: Log) -> None:
     error = 1 / np.sqrt((second**2 * np.exp(odds) / (1 + np.exp(odds)) ** 2).sum())
     assert mixing_weight(first, second, drawn) == pytest.approx(0.7, abs=4 * error)
     assert mixing_weight(first, -second, drawn) == 0.0
+    assert mixing_weight(first, second / 100, drawn) == pytest.approx(100 * mixing_weight(first, second, drawn))
     nothing = replace(logged, click=np.zeros_like(logged.click))
     with pytest.raises(ValueError, match=r"^the log has 0 clicks on [\d,]+ positions; positions with and without"):
         mixing_weight(first, second, nothing)
+
+
+def test_an_opinion_of_users_is_none_of_items(logged: Log) -> None:
+    """Some users click more, and get higher scores, whatever the item: 0, though clicks and scores correlate."""
+    luck = np.random.Generator(np.random.Philox(5))
+    eager = np.repeat(luck.normal(size=(len(logged), 1)), logged.slate.shape[1], axis=1)
+    drawn = replace(logged, click=luck.random(eager.shape) < 1 / (1 + np.exp(1.0 - eager)))
+    said = eager + luck.normal(size=eager.shape)
+    assert np.corrcoef(said.ravel(), drawn.click.ravel())[0, 1] > 0.2
+    assert mixing_weight(np.zeros(eager.shape), said, drawn) == 0.0
+    assert mixing_weight(np.zeros(eager.shape), eager, drawn) == 0.0
 
 
 def test_a_judge_who_knows_what_the_fusion_does_not_gets_a_weight(world: Simulator, logged: Log) -> None:
