@@ -37,7 +37,7 @@ def vote(
     groups: Items,
     fold: Items,
 ) -> Verdict:
-    """The category of every item as its neighbours in each modality see it; no label of it or a copy takes part.
+    """The category of every item as its neighbours in each modality see it; neither it nor a copy votes.
 
     The vote is a logarithmic pool, p(c) proportional to prior(c)^(1 - sum of w_M) times the product over modalities of
     share_M(c)^w_M (Genest & Zidek 1986, "Combining probability distributions", section 3). The weights w_M >= 0
