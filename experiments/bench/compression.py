@@ -19,6 +19,7 @@ from recsim.experiments.bench.machine import machine
 from recsim.experiments.errors import UserError, input_errors
 from recsim.experiments.progress import Advance, Display
 from recsim.experiments.run_folder import all_versions
+from recsim.experiments.tables import STYLE, columns
 from recsim.experiments.threads import threads
 from recsim.modalities import Encoder
 from recsim.modalities.compression import NAMES, export_encoder
@@ -173,11 +174,8 @@ def agreement(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
 
 def print_compression(found: dict[str, Any]) -> None:
     """A row for each form of each encoder."""
-    table = Table(title="Encoders, as they are and exported")
-    for column in ("encoder", "form"):
-        table.add_column(column)
-    for column in ("CPU-s / 1,000", "MB", "neighbours kept", "as asked"):
-        table.add_column(column, justify="right")
+    table = Table(title="Encoders, as they are and exported", **STYLE)
+    columns(table, "encoder", "form", right=("CPU-s / 1,000", "MB", "neighbours kept", "as asked"))
     for one in found["measures"]:
         table.add_row(*compression_cells(one), "yes" if one["kept"] else "no")
     console = Console()
