@@ -48,7 +48,7 @@ def print_findings(findings: pd.DataFrame) -> None:
     if findings.empty:
         console.print("Nothing was found.")
         return
-    table = Table("kind", title=f"{len(findings):,} findings", **STYLE)
+    table = Table("kind", title=_counted(len(findings)), **STYLE)
     for name in ("found, for example", "done"):
         table.add_column(name)
     table.add_column("items", justify="right")
@@ -56,6 +56,10 @@ def print_findings(findings: pd.DataFrame) -> None:
         first, items = own.iloc[0], own["item_id"][own["item_id"] != ""].nunique()
         table.add_row(_cell(str(what)), _cell(first["found"]), _cell(first["done"]), f"{items:,}" if items else "")
     console.print(table, width=min(console.width, WIDTH))
+
+
+def _counted(findings: int) -> str:
+    return f"{findings:,} finding{'' if findings == 1 else 's'}"
 
 
 def _card(card: str) -> Markdown:
@@ -99,7 +103,7 @@ def _popular(facts: CatalogFacts) -> Table:
 
 
 def _flagged(facts: CatalogFacts) -> Table:
-    table = Table("kind", title=f"What was flagged: {facts.findings:,} findings", **STYLE)
+    table = Table("kind", title=f"What was flagged: {_counted(facts.findings)}", **STYLE)
     table.add_column("findings", justify="right")
     table.add_column("for example")
     for one in facts.flagged:

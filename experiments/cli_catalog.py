@@ -248,7 +248,9 @@ def catalog_describe(
         with display.stage("describe", len(catalog)) as advance:
             found = with_descriptions(catalog, encoder=encodes, model=model, dim=dim, cache=cache, progress=advance)
         found.replaced(name=_name(out)).save(out, overwrite=overwrite)
-    print_findings(found.findings.iloc[len(catalog.findings) :])
+    if len(found.findings) > len(catalog.findings):
+        print_findings(found.findings.iloc[len(catalog.findings) :])
+    typer.echo(f"{len(found):,} items are described by {' and '.join(sorted(set(found.table['description_by'])))}.")
     typer.echo(f"Catalogue: {out}")
 
 

@@ -57,7 +57,7 @@ class ViewConfig(Settings):
 
 
 def seen_catalog(view: ViewConfig | None, catalog: Catalog) -> Catalog:
-    """What agents and reports see of the items of `catalog`.
+    """What agents and reports see of the items of `catalog`, under a name that says what was done.
 
     Raises:
         ValueError: if the view's catalogue is of other items, or a corruption cannot be done to it.
@@ -71,7 +71,8 @@ def seen_catalog(view: ViewConfig | None, catalog: Catalog) -> Catalog:
     with _cache(any(CORRUPTIONS[one.name].encodes for one in damages)) as cache:
         for one in damages:
             seen = corrupt(seen, one.name, one.severity, seed=view.seed, cache=cache)
-    return seen
+    misheard = [f", {one.name} {one.severity}" for one in view.corruptions if CORRUPTIONS[one.name].damage is None]
+    return seen.replaced(name="".join((seen.name, *misheard)))
 
 
 def heard_users(view: ViewConfig | None, users: UserModel[Any]) -> UserModel[Any]:

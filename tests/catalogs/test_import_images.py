@@ -193,6 +193,11 @@ def test_size_is_read_from_the_header_before_anything_is_decoded(
     assert kinds(check(tmp_path / "a.png", Limits(max_pixels=59_999))) == ["huge image"]
 
 
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    assert check(tmp_path / "pipe.png").told == (("no image file", "pipe.png is no ordinary file"),)
+
+
 def test_large_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pixels, "MAX_FILE_BYTES", 2**20)
     with (tmp_path / "a.png").open("wb") as file:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsim.catalogs.importing.prices import decimal_sign, far_out, is_ambiguous, parse_price
+from recsim.catalogs.importing.prices import currency_of, decimal_sign, far_out, is_ambiguous, parse_price
 
 GROUPS = {".": ["", ",", " ", "\u00a0", "\u202f", "'"], ",": ["", ".", " ", "\u00a0", "’"]}
 
@@ -91,6 +91,24 @@ def test_the_sign_of_decimals_is_what_clear_prices_agree_on() -> None:
     assert decimal_sign(["12.5", "7", "1,299,000"]) == "."
     assert decimal_sign(["12.5", "12,5"]) is None
     assert decimal_sign(["1.299", "7", "free"]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "currency"),
+    [
+        ("12,50 €", "EUR"),
+        ("EUR 3", "EUR"),
+        ("US$ 1,299.00", "USD"),
+        ("$5", "USD"),
+        ("CHF 1'299.50", "CHF"),
+        ("Rs. 500", "INR"),
+        ("¥1200", "¥"),
+        ("12.5", ""),
+        ("ask us in EUR", ""),
+    ],
+)
+def test_one_currency_has_one_name(text: str, currency: str) -> None:
+    assert currency_of(text) == currency
 
 
 def test_far_out_is_the_modified_z_score_of_logarithms() -> None:

@@ -78,6 +78,10 @@ def test_another_encoding(tmp_path: Path) -> None:
     path = written(tmp_path / "old.csv", TABLE, "cp1252")
     assert cells(open_source(path, encoding="cp1252")) == CELLS
     assert cells(open_source(written(tmp_path / "wide.csv", TABLE, "utf-16"), encoding="utf-16")) == CELLS
+    with pytest.raises(
+        ValueError, match=r"line 1: byte 0 \(0xff\) is no utf-8: say .* such as --encoding utf-16, or save"
+    ):
+        open_source(tmp_path / "wide.csv")
     offset = TABLE.encode("cp1252").index("ß".encode("cp1252"))
     sentence = (
         f"{path}, line 4: byte {offset} (0xdf) is no utf-8: say which encoding the file has, such as "

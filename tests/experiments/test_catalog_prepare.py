@@ -55,8 +55,8 @@ def test_a_prepared_catalogue_is_written_and_told_of(
         f"Made from the catalogue `synthetic` (fingerprint {source.fingerprint}).\n\n"
         "Steps, in this order, with seed 3:\n\n"
         "1. `{kind: denoise, modality: text, components: 4, method: pca}`\n"
-        "2. `{kind: inconsistent, first: text, second: image, method: cca, folds: 5, below: 0.0, divisions: 2}`\n"
-        "3. `{kind: vote, modalities: [text, image], neighbours: 5, above: 0.9}`\n"
+        "2. `{kind: inconsistent, first: text, second: image, method: cca, folds: 5, below: 0.5, divisions: 2}`\n"
+        "3. `{kind: vote, modalities: [text, image], neighbours: 5, folds: 5, above: 0.9}`\n"
         "4. `{kind: fuse, modalities: [text, image], method: weighted, name: fused, replace: false, folds: 3}`\n"
     )
     shown = recsim("catalog", "show", str(out)).stdout

@@ -74,7 +74,7 @@ def test_users_stand_on_the_true_items_and_agents_on_the_view(runs: list[Path]) 
     assert plain.catalog is plain.items
     assert plain.heard is plain.users
     assert viewed.items.fingerprint == plain.catalog.fingerprint
-    assert viewed.catalog.name == "synthetic, gaussian 4, missing_text 3"
+    assert viewed.catalog.name == "synthetic, gaussian 4, missing_text 3, misreported_clicks 5"
     assert viewed.simulator("anybody").catalog is viewed.catalog
     assert viewed.users.catalog is viewed.items  # type: ignore[attr-defined]
     np.testing.assert_array_equal(plain.users.bait, viewed.users.bait)  # type: ignore[attr-defined]
@@ -138,7 +138,10 @@ def test_a_finished_run_is_resumed_reported_and_evaluated(runs: list[Path], tmp_
         app, ["evaluate", "--log", str(runs[0] / evaluation.PRODUCTION_LOG), "--run", str(viewed.path)]
     )
     assert foreign.exit_code == 2
-    assert "has catalogue 'synthetic', but the config has 'synthetic, gaussian 4, missing_text 3'" in foreign.output
+    assert (
+        "has catalogue 'synthetic', but the config has 'synthetic, gaussian 4, missing_text 3, misreported_clicks 5'"
+        in foreign.output
+    )
 
 
 @pytest.mark.slow
@@ -170,6 +173,7 @@ def test_another_catalogue_may_be_the_view(write_config: Callable[[str], Path], 
     ("view", "message"),
     [
         ("{}", "needs a catalog or corruptions; without either, leave the view out"),
+        ("{corruptions: [{name: typo, severity: 1}]}", r"no corruption 'typo' \(did you mean 'typos'\?\); the corrupt"),
         ("{corruptions: [{name: rain, severity: 1}]}", "there is no corruption 'rain'; the corruptions are missing_"),
         ("{corruptions: [{name: typos, severity: 6}]}", "'view.corruptions.0.severity' is 6"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,7 @@ from recsim.catalogs.importing.findings import Findings, quoted
 from recsim.catalogs.importing.prices import (
     FAR_OUT,
     Decimal,
+    currency_of,
     decimal_sign,
     far_out,
     is_ambiguous,
@@ -127,6 +129,10 @@ def _prices(cells: _Cells, mapped: bool, options: ColumnOptions) -> Floats:
     written = np.array([not is_plain(text) for text in texts])
     as_read = [f"read as {price:g}" for price in prices]
     cells.tell("price with signs", usable & written, told, as_read)
+    currencies = Counter(filter(None, (currency_of(texts[row]) for row in np.flatnonzero(usable & written))))
+    if len(currencies) > 1:
+        counted = ", ".join(f"{name} in {count:,}" for name, count in currencies.most_common())
+        cells.findings.add("several currencies", f"prices are in {counted}")
     if agreed is None:
         cells.tell("ambiguous price", usable & np.array([is_ambiguous(text) for text in texts]), told, as_read)
     cells.tell("price of zero", prices == 0, told)

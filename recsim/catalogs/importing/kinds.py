@@ -53,6 +53,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("negative price", "prices", "filled like a missing price"),
     Kind("price with signs", "prices", "read without currency and thousands separators"),
     Kind("ambiguous price", "prices", "read with a decimal point; say --decimal , where commas are meant"),
+    Kind("several currencies", "prices", "kept as plain numbers: convert them to one currency first"),
     Kind("price of zero", "prices", "kept"),
     Kind("far-out price", "prices", "kept: its logarithm is further from the median than 3.5 robust deviations"),
     Kind("unreadable date", "dates", "left empty"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 _BLOCK = 1 << 20
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def open_bytes(path: Path) -> BinaryIO:
@@ -44,10 +45,11 @@ def wrong_bytes(path: Path, encoding: str) -> ValueError:
             except UnicodeDecodeError as error:
                 pending = len(error.object) - len(block)
                 line += error.object[: error.start].count(b"\n")
+                likely = "utf-16" if error.object.startswith(_UTF_16) and offset == pending else "cp1252"
                 return ValueError(
                     f"{path}, line {line}: byte {offset - pending + error.start:,} "
                     f"(0x{error.object[error.start]:02x}) is no {encoding}: say which encoding the file has, "
-                    "such as --encoding cp1252, or save it as UTF-8."
+                    f"such as --encoding {likely}, or save it as UTF-8."
                 )
             if not block:
                 return ValueError(f"{path} changed while it was read: import it again.")

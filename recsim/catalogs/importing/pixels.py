@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import stat
 import struct
 import zlib
 from collections.abc import Sequence
@@ -78,9 +79,11 @@ def check_image(path: Path, folder: Path, limits: Limits) -> Checked:
     Equal bytes give an equal file. Warnings of Pillow are the caller's to silence.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            return _refused("huge image", f"{path.name} has {size / 2**20:,.0f} MiB")
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):  # a pipe would be waited for without end
+            return _refused("no image file", f"{path.name} is no ordinary file")
+        if facts.st_size > MAX_FILE_BYTES:
+            return _refused("huge image", f"{path.name} has {facts.st_size / 2**20:,.0f} MiB")
         data = path.read_bytes()
     except OSError as error:
         return _refused("broken image", f"{path.name} cannot be read ({error.strerror})")

@@ -17,12 +17,39 @@ _CODES = (
     "AED SAR THB IDR MYR PHP VND UAH kr kč zł Ft lei Rs TL"
 )
 _CURRENCY = rf"(?:(?:{_CODES.replace(' ', '|')})\.?|(?:US|CA|AU|NZ|HK|[ACRS])?\$|[€£¥₹₩₽₺₴₪฿₫₱₦¢])"
+_OTHER_SIGNS = {
+    "AUD": "A$ AU$",
+    "BRL": "R$",
+    "CAD": "C$ CA$",
+    "CNY": "RMB",
+    "CZK": "KČ",
+    "EUR": "€",
+    "GBP": "£",
+    "HKD": "HK$",
+    "HUF": "FT",
+    "ILS": "₪",
+    "INR": "₹ RS",
+    "KRW": "₩",
+    "NZD": "NZ$",
+    "PHP": "₱",
+    "PLN": "ZŁ",
+    "RON": "LEI",
+    "RUB": "₽",
+    "SGD": "S$",
+    "THB": "฿",
+    "TRY": "₺ TL",
+    "UAH": "₴",
+    "USD": "$ US$",
+    "VND": "₫",
+}
+_CODE_OF = {sign: code for code, signs in _OTHER_SIGNS.items() for sign in signs.split()}
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", flags=re.ASCII)
 _WRITTEN = re.compile(
     rf"(?P<sign>[-+−]?)\s*(?:{_CURRENCY}\s*)?(?P<inner>[-+−]?)"
     rf"(?P<digits>[0-9.,][0-9.,'’\s]*?)(?:,[-–])?\s*(?:{_CURRENCY})?",
     flags=re.IGNORECASE,
 )
+_SIGN = re.compile(_CURRENCY, flags=re.IGNORECASE)
 _SPACED = re.compile(r"[0-9]{1,3}(?:[\s'’][0-9]{3})+")
 _NUMBER = re.compile(r"\d*(?:\.\d*)?", flags=re.ASCII)
 _GROUPED = {sign: re.compile(rf"\d{{1,3}}(?:{re.escape(sign)}\d{{3}})+", flags=re.ASCII) for sign in (".", ",")}
@@ -56,6 +83,17 @@ def parse_price(text: str, decimal: Decimal = ".") -> float | None:
 def is_plain(text: str) -> bool:
     """Whether a text is a number as programs write it."""
     return _PLAIN.fullmatch(text) is not None
+
+
+def currency_of(text: str) -> str:
+    """The code or the sign of the currency that stands beside a price, or nothing.
+
+    >>> currency_of("12,50 €"), currency_of("EUR 12.50"), currency_of("12.50")
+    ('EUR', 'EUR', '')
+    """
+    found = _SIGN.search(text) if _WRITTEN.fullmatch(text.strip()) else None
+    sign = "" if found is None else found[0].rstrip(".").upper()
+    return _CODE_OF.get(sign, sign)
 
 
 def is_ambiguous(text: str) -> bool:

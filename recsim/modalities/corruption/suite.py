@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -182,5 +183,7 @@ def corruption_of(name: str) -> Corruption:
         ValueError: if there is none.
     """
     if name not in CORRUPTIONS:
-        raise ValueError(f"there is no corruption {name!r}; the corruptions are {', '.join(CORRUPTIONS)}.")
+        close = get_close_matches(name, CORRUPTIONS, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise ValueError(f"there is no corruption {name!r}{hint}; the corruptions are {', '.join(CORRUPTIONS)}.")
     return CORRUPTIONS[name]
