@@ -99,10 +99,10 @@ def bench_corruption(
     methods: Annotated[str, typer.Option(help="Fusions, with commas.")] = "average,similarity,gated",
     catalog: CatalogName = "openclipart",
     items: Annotated[int, typer.Option(min=2, help="How many of its items, evenly spaced.")] = 463,
-    preset: Annotated[str, typer.Option(help="Built-in users.")] = "stationary",
-    seeds: Annotated[int, typer.Option(min=2, help="Worlds; intervals are over them.")] = 3,
-    launch: Annotated[int, typer.Option(min=2, help="Users of the log on which fusions are fitted.")] = 500,
-    users: Annotated[int, typer.Option("--n", min=1, help="Fresh users of every fusion.")] = 1000,
+    presets: Annotated[str, typer.Option(help="Built-in users, with commas.")] = "stationary,marketplace",
+    seeds: Annotated[int, typer.Option(min=2, help="Worlds; intervals are over them.")] = 6,
+    launch: Annotated[int, typer.Option(min=2, help="Users of the log on which fusions are fitted.")] = 300,
+    users: Annotated[int, typer.Option("--n", min=1, help="Fresh users of every fusion.")] = 500,
 ) -> None:
     """What fusions lose where agents see a corrupted view of the items, by corruption, severity and modality."""
     from dataclasses import replace
@@ -117,7 +117,7 @@ def bench_corruption(
         methods=tuple(methods.split(",")),
         catalog=catalog,
         items=items,
-        preset=preset,
+        presets=tuple(presets.split(",")),
         seeds=seeds,
         n_launch=launch,
         n_users=users,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from recsim.experiments.errors import UserError, input_errors
 from recsim.experiments.progress import Display
 from recsim.experiments.run_folder import all_versions
 from recsim.experiments.view import CorruptionConfig, ViewConfig, heard_users, seen_catalog
-from recsim.metrics import mean_interval, paired_interval
+from recsim.metrics import mean_interval
 from recsim.modalities.corruption import CORRUPTIONS, SEVERITIES, corruption_of
 from recsim.observation import Layout
 from recsim.policy import Ranking, Scorer, only_there, popularity
@@ -31,7 +32,6 @@ ALL = "all"  # modalities together
 LEVEL = 0.95
 EPOCHS = 3  # of fusions that are networks, for the sake of time
 SIMILARITY = "similarity"  # to what was clicked, summed over modalities and nothing else
-QUICK = ("average", SIMILARITY)  # these are measured on each modality alone, too, however the items are corrupted
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class CorruptionSize:
         methods: fusions, keys of `recsim.agents.fusion.METHODS`, or `SIMILARITY`, which learns nothing.
         catalog: a bundled catalogue or a folder.
         items: how many of its items there are, evenly spaced.
-        preset: the built-in users; by default those who never tire, among whom going by similarity pays most.
-        seeds: worlds, from seed 0; users, logs and fits are drawn anew in each, the damage to the items is the same.
+        presets: the built-in users; `stationary` are those who never tire, among whom going by similarity pays most.
+        seeds: worlds, from seed 0; the damage to the items, users, logs and fits are drawn anew in each.
         n_launch: users of the log of softened popularity on which fusions are fitted.
         n_users: fresh users whom each fusion serves.
         slate_size: k.
@@ -54,13 +54,13 @@ class CorruptionSize:
 
     corruptions: tuple[str, ...] = tuple(CORRUPTIONS)
     severities: tuple[int, ...] = (1, 3, 5)
-    methods: tuple[str, ...] = (*QUICK, "gated")
+    methods: tuple[str, ...] = ("average", SIMILARITY, "gated")
     catalog: str = "openclipart"
     items: int = 463
-    preset: str = "stationary"
-    seeds: int = 3
-    n_launch: int = 500
-    n_users: int = 1000
+    presets: tuple[str, ...] = ("stationary", "marketplace")
+    seeds: int = 6
+    n_launch: int = 300
+    n_users: int = 500
     slate_size: int = 10
     horizon: int = 30
 
@@ -68,7 +68,7 @@ class CorruptionSize:
         """Refuse what cannot be measured.
 
         Raises:
-            UserError: naming what is unknown.
+            UserError: naming what is unknown, or that there are fewer than 2 worlds.
         """
         with input_errors():
             for name in self.corruptions:
@@ -80,29 +80,43 @@ class CorruptionSize:
             known = [SIMILARITY, *(method for method, found in METHODS.items() if not found.reads_recent)]
             if name not in known:
                 raise UserError(f"there is no fusion {name!r} to measure; choose from {', '.join(known)}.")
-        if self.preset not in BUILT_IN:
-            raise UserError(f"there is no preset {self.preset!r}; the presets are {', '.join(BUILT_IN)}.")
+        if self.seeds < 2:
+            raise UserError(f"{self.seeds} world has no interval; take at least 2.")
+        for name in self.presets:
+            if name not in BUILT_IN:
+                raise UserError(f"there is no preset {name!r}; the presets are {', '.join(BUILT_IN)}.")
 
 
 class Case(NamedTuple):
-    """A view of the items, and what agents perceive of it.
+    """Users, a view of the items, and what agents perceive of it.
 
     Attributes:
+        preset: the users.
         corruption: its name, "" for none.
         severity: 0 for none.
         modality: the only one that agents perceive, or `ALL`.
     """
 
+    preset: str
     corruption: str
     severity: int
     modality: str
+
+    @property
+    def clean(self) -> Case:
+        """The same without corruption."""
+        return self._replace(corruption="", severity=0)
+
+
+Returns = dict[tuple[Case, str], list[float]]  # of a fusion in a view, by world
 
 
 def corruption(size: CorruptionSize, display: Display) -> dict[str, Any]:
     """Returns of every fusion in every view, and their differences from those in the clean one.
 
     The unit of intervals is a world. In a world, the users of the log and those of the judgement are the same people
-    with the same luck in every view.
+    with the same luck in every view. Differences are many: each has an interval of its own, not one that holds together
+    with the others. Their means over corruptions, in `overall`, are few.
 
     Raises:
         UserError: if something is unknown, or the catalogue cannot be corrupted in a way that is asked for.
@@ -110,23 +124,25 @@ def corruption(size: CorruptionSize, display: Display) -> dict[str, Any]:
     size.check()
     with input_errors():
         items = part_of(load_catalog(size.catalog), size.items)
-        views = _views(items, size, display)
-    cases = list(_cases(views, size))
-    earned: dict[tuple[Case, str], list[float]] = {}
+    earned: Returns = {}
     with one_torch_thread(), input_errors():
         for seed in range(size.seeds):
-            users = make_users(size.preset, items, seed=seed)
-            with display.stage(f"world {seed}", len(cases)) as progress:
-                for number, (case, methods) in enumerate(cases, start=1):
-                    found = _returns(views[case[:2]], case, methods, users, seed, size)
-                    for method, value in found.items():
-                        earned.setdefault((case, method), []).append(value)
-                    progress(number)
+            views = _views(items, size, seed, display)
+            for preset in size.presets:
+                cases = list(_cases(views, preset))
+                users = make_users(preset, items, seed=seed)
+                with display.stage(f"{preset}, world {seed}", len(cases)) as progress:
+                    for number, case in enumerate(cases, start=1):
+                        view = views[case.corruption, case.severity]
+                        for method, value in _returns(view, case, users, seed, size).items():
+                            earned.setdefault((case, method), []).append(value)
+                        progress(number)
     return {
         **asdict(size),
         "catalog": items.name,
         "items": len(items),
         "level": LEVEL,
+        "overall": list(_overall(earned, size)),
         "rows": [_row(case, method, earned) for case, method in earned],
         "versions": all_versions(),
     }
@@ -144,45 +160,42 @@ def part_of(catalog: Catalog, n_items: int) -> Catalog:
     return Catalog(catalog.name, catalog.table.iloc[rows], modalities, catalog.card, catalog.image_dir)
 
 
-def _views(items: Catalog, size: CorruptionSize, display: Display) -> dict[tuple[str, int], Catalog]:
-    """What agents see of the items by (corruption, severity), the clean view first."""
+def _views(items: Catalog, size: CorruptionSize, seed: int, display: Display) -> dict[tuple[str, int], Catalog]:
+    """What agents see of the items in a world by (corruption, severity), the clean view first."""
     views = {("", 0): items}
-    for name in size.corruptions:
-        with display.stage(f"corrupt {name}", len(size.severities)) as progress:
-            for number, severity in enumerate(size.severities, start=1):
-                views[name, severity] = seen_catalog(_view(name, severity), items)
-                progress(number)
+    severities = [(name, severity) for name in size.corruptions for severity in size.severities]
+    with display.stage(f"damage, world {seed}", len(severities)) as progress:
+        for number, (name, severity) in enumerate(severities, start=1):
+            views[name, severity] = seen_catalog(_view(name, severity, seed), items)
+            progress(number)
     return views
 
 
-def _view(name: str, severity: int) -> ViewConfig:
-    return ViewConfig(corruptions=(CorruptionConfig(name=name, severity=severity),))
+def _view(name: str, severity: int, seed: int) -> ViewConfig:
+    return ViewConfig(corruptions=(CorruptionConfig(name=name, severity=severity),), seed=seed)
 
 
-def _cases(views: dict[tuple[str, int], Catalog], size: CorruptionSize) -> Iterator[tuple[Case, tuple[str, ...]]]:
-    """What is measured, with which fusions: the clean view by modality first; then only damaged modalities alone."""
+def _cases(views: dict[tuple[str, int], Catalog], preset: str) -> Iterator[Case]:
+    """Every view with all modalities and with each damaged one alone; the clean view with each one alone."""
     for (name, severity), view in views.items():
-        yield Case(name, severity, ALL), size.methods
+        yield Case(preset, name, severity, ALL)
         concerns = CORRUPTIONS[name].concerns if name else "embeddings"
-        alone = [modality for modality in view.modalities if concerns in (modality, "embeddings")]
-        methods = size.methods if not name else tuple(method for method in size.methods if method in QUICK)
-        for modality in alone if methods and len(view.modalities) > 1 else ():
-            yield Case(name, severity, modality), methods
+        for modality in view.modalities if len(view.modalities) > 1 else ():
+            if concerns in (modality, "embeddings"):
+                yield Case(preset, name, severity, modality)
 
 
-def _returns(
-    view: Catalog, case: Case, methods: tuple[str, ...], users: UserModel[Any], seed: int, size: CorruptionSize
-) -> dict[str, float]:
+def _returns(view: Catalog, case: Case, users: UserModel[Any], seed: int, size: CorruptionSize) -> dict[str, float]:
     """Mean true return of a session under each fusion, fitted on the log of the view and served in it."""
     if case.modality != ALL:
         view = view.replaced(modalities={case.modality: view.modalities[case.modality]})
-    heard = heard_users(_view(case.corruption, case.severity), users) if case.corruption else users
+    heard = heard_users(_view(case.corruption, case.severity, seed), users) if case.corruption else users
     launch = _simulator(view, heard, size, sub_seed(seed, "users of the launch log"))
     simulator = _simulator(view, users, size, sub_seed(seed, "users of evaluation"))
     collector = only_there(popularity(view, size.slate_size, 1.0), launch.born, launch.layout)
     log = logs.collect(launch, collector, size.n_launch)
     found = {}
-    for method in methods:
+    for method in size.methods:
         fusion = _fitted(method, log, view, simulator.layout, sub_seed(seed, method))
         ranking = only_there(Ranking(method, fusion, size.slate_size), simulator.born, simulator.layout)
         found[method] = float(rollout(simulator, ranking, size.n_users).reward.mean())
@@ -202,15 +215,33 @@ def _simulator(view: Catalog, users: UserModel[Any], size: CorruptionSize, seed:
     return Simulator(view, users, slate_size=size.slate_size, horizon=size.horizon, seed=seed)
 
 
-def _row(case: Case, method: str, earned: dict[tuple[Case, str], list[float]]) -> dict[str, Any]:
+def _overall(earned: Returns, size: CorruptionSize) -> Iterator[dict[str, Any]]:
+    """How much less fusions of all modalities earn at a severity, in the mean over corruptions."""
+    for preset, method, severity in product(size.presets, size.methods, size.severities):
+        cases = [Case(preset, name, severity, ALL) for name in size.corruptions]
+        losses = np.mean([_loss(case, method, earned) for case in cases], axis=0)
+        yield {
+            "preset": preset,
+            "policy": method,
+            "severity": severity,
+            "difference": vars(mean_interval(losses, LEVEL)),
+            "by_seed": losses.tolist(),
+        }
+
+
+def _row(case: Case, method: str, earned: Returns) -> dict[str, Any]:
     """What a fusion earns in a view, over worlds, and how much less than in the clean view with the same modalities."""
-    own: NDArray[np.float64] = np.array(earned[case, method])
-    clean = earned[Case("", 0, case.modality), method]
+    own = earned[case, method]
     return {
         **case._asdict(),
         "means": CORRUPTIONS[case.corruption].means(case.severity) if case.corruption else "",
         "policy": method,
         "return": vars(mean_interval(own, LEVEL)),
-        "difference": vars(paired_interval(own, clean, LEVEL)) if case.corruption else None,
-        "by_seed": own.tolist(),
+        "difference": vars(mean_interval(_loss(case, method, earned), LEVEL)) if case.corruption else None,
+        "by_seed": own,
     }
+
+
+def _loss(case: Case, method: str, earned: Returns) -> NDArray[np.float64]:
+    """(w,) the return of a fusion in every world, less that in the clean view."""
+    return np.subtract(earned[case, method], earned[case.clean, method], dtype=np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 from rich.console import Console
@@ -147,22 +148,33 @@ def print_learn(found: dict[str, Any]) -> None:
 
 
 def print_corruption(found: dict[str, Any]) -> None:
-    """A table for each fusion: what it earns in every view, and how much less than in the clean one."""
-    for method in found["methods"]:
-        rows = [row for row in found["rows"] if row["policy"] == method]
-        title = f"{method}: {found['seeds']} worlds, {found['n_users']:,} users each"
-        table = Table(title=f"{title}; {found['level']:.0%} intervals over worlds", **STYLE)
+    """A table for each world and fusion of what it earns in every view; then how much less, over all corruptions."""
+    worlds = f"{found['seeds']} worlds, {found['n_users']:,} users each; {found['level']:.0%} intervals over worlds"
+    for preset, method in product(found["presets"], found["methods"]):
+        rows = [row for row in found["rows"] if (row["preset"], row["policy"]) == (preset, method)]
+        table = Table(title=f"{preset}, {method}", caption=worlds, caption_justify="left", **STYLE)
         columns(table, "corruption", "modalities", right=("return", "less the clean view"))
         places = decimals(row["return"]["se"] for row in rows)
         for row in rows:
-            cells = (
-                "" if one is None else f"{number(one['mean'], places)} {interval(one['low'], one['high'], places)}"
-                for one in (row["return"], row["difference"])
-            )
             table.add_row(
-                f"{row['corruption']} {row['severity']}" if row["corruption"] else "none", row["modality"], *cells
+                f"{row['corruption']} {row['severity']}" if row["corruption"] else "none",
+                row["modality"],
+                *(_with_interval(row[name], places) for name in ("return", "difference")),
             )
         Console().print(table)
+    overall = Table(title="Mean over corruptions, less the clean view", caption=worlds, caption_justify="left", **STYLE)
+    columns(overall, "world", "fusion", right=(f"severity {severity}" for severity in found["severities"]))
+    places = decimals(row["difference"]["se"] for row in found["overall"])
+    for preset, method in product(found["presets"], found["methods"]):
+        rows = [row for row in found["overall"] if (row["preset"], row["policy"]) == (preset, method)]
+        overall.add_row(preset, method, *(_with_interval(row["difference"], places) for row in rows))
+    Console().print(overall)
+
+
+def _with_interval(found: dict[str, float] | None, places: int) -> str:
+    if found is None:
+        return ""
+    return f"{number(found['mean'], places)} {interval(found['low'], found['high'], places)}"
 
 
 def print_retrieval(found: dict[str, Any]) -> None:

@@ -20,35 +20,74 @@ def corruptions() -> str:
 
 
 def clean_view() -> str:
-    """What fusions earn in the clean view, by modality."""
+    """What fusions earn in the clean view, by world and modality."""
     found = result("corruption")
-    rows = [(one["modality"], one["policy"], interval(one["return"])) for one in found["rows"] if not one["corruption"]]
-    return markdown(("modalities", "fusion", "return of a session"), rows, left=2) + _over_corrupted_worlds(found)
+    rows = [
+        (preset, modality, *(interval(one["return"]) for one in by_policy.values()))
+        for (preset, _, severity, modality), by_policy in _by_policy(found).items()
+        if severity == 0
+    ]
+    return markdown(("world", "modalities", *found["methods"]), rows, left=2) + _over_corrupted_worlds(found)
 
 
-def corruption() -> str:
-    """What fusions earn in the clean view, and how much less in corrupted ones."""
+def corruption_overall() -> str:
+    """What fusions of all modalities lose in the mean over corruptions, by severity."""
     found = result("corruption")
-    kept: dict[tuple[str, str, str], dict[int, dict[str, Any]]] = {}
-    for one in found["rows"]:
-        kept.setdefault((one["corruption"], one["modality"], one["policy"]), {})[one["severity"]] = one
+    rows: dict[tuple[str, str], list[str]] = {}
+    for one in found["overall"]:
+        rows.setdefault((one["preset"], one["policy"]), []).append(interval(one["difference"]))
+    header = ("world", "fusion", *(f"severity {severity}" for severity in found["severities"]))
+    return markdown(header, [(*key, *cells) for key, cells in rows.items()], left=2) + _over_corrupted_worlds(found)
+
+
+def corruption_worst() -> str:
+    """What fusions of all modalities lose by each corruption at the highest severity."""
+    found = result("corruption")
+    worst, losses = found["severities"][-1], _by_policy(found)
     rows = [
         (
             f"`{name}`",
-            modality,
-            policy,
-            *(interval(by_severity[severity]["difference"]) for severity in found["severities"]),
+            *(
+                interval(one["difference"])
+                for preset in found["presets"]
+                for one in losses[preset, name, worst, "all"].values()
+            ),
         )
-        for (name, modality, policy), by_severity in kept.items()
-        if name
+        for name in found["corruptions"]
     ]
-    header = ("corruption", "modalities", "fusion", *(f"severity {severity}" for severity in found["severities"]))
-    return markdown(header, rows, left=3) + _over_corrupted_worlds(found)
+    header = (f"{preset}, {method}" for preset in found["presets"] for method in found["methods"])
+    return markdown((f"severity {worst}", *header), rows, left=1) + _over_corrupted_worlds(found)
+
+
+def corruption_all() -> str:
+    """What fusions lose in every view, and how many of the intervals miss 0."""
+    found = result("corruption")
+    rows = [
+        (preset, f"`{name}` {severity}", modality, *(interval(one["difference"]) for one in by_policy.values()))
+        for (preset, name, severity, modality), by_policy in _by_policy(found).items()
+        if severity > 0
+    ]
+    losses = [one["difference"] for one in found["rows"] if one["difference"] and one["difference"]["se"] > 0]
+    below, above = (sum(one["high"] < 0 for one in losses), sum(one["low"] > 0 for one in losses))
+    return (
+        markdown(("world", "corruption", "modalities", *found["methods"]), rows, left=3)
+        + f"\n\nOf {len(losses)} intervals of differences that can be other than 0, {below} lie below 0 and {above} "
+        f"above; by chance alone about {len(losses) * (1 - found['level']):.0f} would miss it."
+    )
+
+
+def _by_policy(found: dict[str, Any]) -> dict[tuple[str, str, int, str], dict[str, Any]]:
+    """The rows by (preset, corruption, severity, modality), then by fusion."""
+    rows: dict[tuple[str, str, int, str], dict[str, Any]] = {}
+    for one in found["rows"]:
+        key = (one["preset"], one["corruption"], one["severity"], one["modality"])
+        rows.setdefault(key, {})[one["policy"]] = one
+    return rows
 
 
 def _over_corrupted_worlds(found: dict[str, Any]) -> str:
     what = (
-        f"{found['items']:,} items of {found['catalog']}, {found['preset']}, logs of {found['n_launch']:,} users, "
+        f"{found['items']:,} items of {found['catalog']}, logs of {found['n_launch']:,} users, "
         f"{found['n_users']:,} users served; seeds"
     )
     return over(what, range(found["seeds"]), found["level"])

@@ -1,6 +1,7 @@
 """`recsim bench corruption`: what is measured in which view, and differences paired by world."""
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,17 @@ from recsim.experiments.cli import app
 from recsim.experiments.errors import UserError
 from recsim.experiments.progress import Silent
 from recsim.files import read_json
-from recsim.metrics import paired_interval
+from recsim.metrics import mean_interval, paired_interval
 
-SMALL = {"methods": ("average",), "seeds": 2, "n_launch": 30, "n_users": 40, "slate_size": 4, "horizon": 5}
+SMALL = {
+    "methods": ("average",),
+    "presets": ("stationary",),
+    "seeds": 2,
+    "n_launch": 30,
+    "n_users": 40,
+    "slate_size": 4,
+    "horizon": 5,
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +49,12 @@ def test_differences_are_those_of_the_same_worlds_and_modalities(folder: Path) -
         clean = rows["", 0, modality]
         assert row["difference"] == (vars(paired_interval(row["by_seed"], clean["by_seed"], 0.95)) if name else None)
         assert severity < 5 or row["by_seed"] != clean["by_seed"]
+    for one in found["overall"]:
+        severity = one["severity"]
+        losses = [np.subtract(rows[name, severity, "all"]["by_seed"], rows["", 0, "all"]["by_seed"]) for name in names]
+        assert one["by_seed"] == pytest.approx(np.mean(losses, axis=0))
+        assert one["difference"] == vars(mean_interval(one["by_seed"], 0.95))
+    assert [(one["policy"], one["severity"]) for one in found["overall"]] == [("average", 1), ("average", 5)]
     again = corruption(size, Silent())
     assert [row["by_seed"] for row in again["rows"]] == [row["by_seed"] for row in found["rows"]]
 
@@ -61,7 +76,8 @@ def test_a_part_of_a_catalogue_is_evenly_spaced(catalog: Catalog) -> None:
             {"methods": ("transformer",)},
             "there is no fusion 'transformer' to measure; choose from similarity, average, vote",
         ),
-        ({"preset": "saints"}, "there is no preset 'saints'; the presets are marketplace"),
+        ({"seeds": 1}, "1 world has no interval; take at least 2"),
+        ({"presets": ("saints",)}, "there is no preset 'saints'; the presets are marketplace"),
         ({"corruptions": ("typos",)}, "modality 'text' of catalogue 'synthetic' does not say how it was made"),
     ],
 )
@@ -80,7 +96,10 @@ def test_the_command_writes_and_prints_what_was_measured(folder: Path, tmp_path:
     )
     assert done.exit_code == 0, done.output
     assert "stale 2" in done.output
-    assert [row["modality"] for row in read_json(out)["rows"]] == ["all", "text", "image"] * 2
+    assert "Mean over corruptions, less the clean view" in done.output
+    found = [(row["preset"], row["corruption"], row["modality"]) for row in read_json(out)["rows"]]
+    modalities = ("all", "text", "image")
+    assert sorted(found) == sorted(product(("stationary", "marketplace"), ("", "stale"), modalities))
     wrong = CliRunner().invoke(app, ["bench", "corruption", "--severities", "1,high"])
     assert wrong.exit_code == 2
     assert "--severities is '1,high'; write whole numbers with commas, such as 1,3,5." in wrong.output
