@@ -169,31 +169,57 @@ def test_a_study_stands_beside_the_planning_oracle_of_its_worlds(
     ]
 
 
-def test_differences_of_corrupted_views_stand_by_severity(
+def test_differences_of_corrupted_views_stand_by_world_and_fusion(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def row(corruption: str, severity: int, mean: float, difference: float | None = None) -> dict[str, object]:
-        middle = {"corruption": corruption, "severity": severity, "modality": "all", "policy": "average"}
-        less = None if difference is None else {"mean": difference, "low": difference - 1, "high": difference + 1}
-        return {**middle, "return": {"mean": mean, "low": mean - 2, "high": mean + 2}, "difference": less}
+    def around(mean: float, half: float) -> dict[str, float]:
+        return {"mean": mean, "se": half / 2, "low": mean - half, "high": mean + half}
 
-    rows = [row("", 0, 20.0), row("typos", 1, 19.5, -0.5), row("typos", 5, 17.0, -3.0)]
-    sizes = {"items": 463, "catalog": "openclipart", "preset": "feed", "n_launch": 300, "n_users": 1000}
-    found = {**sizes, "rows": rows, "severities": [1, 5], "seeds": 3, "level": 0.95}
-    write_json(tmp_path / "results" / "corruption.json", found)
+    def row(corruption: str, severity: int, policy: str, mean: float, difference: float) -> dict[str, object]:
+        case = {"preset": "feed", "corruption": corruption, "severity": severity, "modality": "all", "policy": policy}
+        less = around(difference, 1.0) if corruption else None
+        return {**case, "return": around(mean, 2.0), "difference": less}
+
+    rows = [row("", 0, "average", 20.0, 0.0), row("", 0, "gated", 30.0, 0.0)]
+    rows += [row("typos", 1, "average", 19.5, -0.5), row("typos", 1, "gated", 32.0, 2.0)]
+    rows += [row("typos", 5, "average", 17.0, -3.0), row("typos", 5, "gated", 26.0, -4.0)]
+    keys = ("preset", "policy", "severity", "difference")
+    overall = [{name: one[name] for name in keys} for policy in (0, 1) for one in rows[2 + policy :: 2]]
+    sizes = {"items": 463, "catalog": "openclipart", "n_launch": 300, "n_users": 1000, "seeds": 3, "level": 0.95}
+    names = {"presets": ["feed"], "corruptions": ["typos"], "methods": ["average", "gated"], "severities": [1, 5]}
+    write_json(tmp_path / "results" / "corruption.json", {**sizes, **names, "overall": overall, "rows": rows})
     monkeypatch.setattr("tables.results.DOCS", tmp_path)
     caption = (
-        "463 items of openclipart, feed, logs of 300 users, 1,000 users served; seeds 0 to 2; intervals are 95%, over "
-        "the 3 worlds."
+        "463 items of openclipart, logs of 300 users, 1,000 users served; seeds 0 to 2; intervals are 95%, over the 3 "
+        "worlds."
     )
-    assert script.TABLES["corruption"]().splitlines() == [
-        "| corruption | modalities | fusion | severity 1 | severity 5 |",
-        "| :--- | :--- | :--- | ---: | ---: |",
-        "| `typos` | all | average | −0.50 [−1.50, 0.50] | −3.00 [−4.00, −2.00] |",
+    assert script.TABLES["clean_view"]().splitlines() == [
+        "| world | modalities | average | gated |",
+        "| :--- | :--- | ---: | ---: |",
+        "| feed | all | 20.00 [18.00, 22.00] | 30.00 [28.00, 32.00] |",
         "",
         caption,
     ]
-    assert script.TABLES["clean_view"]().splitlines()[2:] == ["| all | average | 20.00 [18.00, 22.00] |", "", caption]
+    assert script.TABLES["corruption_overall"]().splitlines() == [
+        "| world | fusion | severity 1 | severity 5 |",
+        "| :--- | :--- | ---: | ---: |",
+        "| feed | average | −0.50 [−1.50, 0.50] | −3.00 [−4.00, −2.00] |",
+        "| feed | gated | 2.00 [1.00, 3.00] | −4.00 [−5.00, −3.00] |",
+        "",
+        caption,
+    ]
+    assert script.TABLES["corruption_worst"]().splitlines()[:3] == [
+        "| severity 5 | feed, average | feed, gated |",
+        "| :--- | ---: | ---: |",
+        "| `typos` | −3.00 [−4.00, −2.00] | −4.00 [−5.00, −3.00] |",
+    ]
+    assert script.TABLES["corruption_all"]().splitlines()[2:] == [
+        "| feed | `typos` 1 | all | −0.50 [−1.50, 0.50] | 2.00 [1.00, 3.00] |",
+        "| feed | `typos` 5 | all | −3.00 [−4.00, −2.00] | −4.00 [−5.00, −3.00] |",
+        "",
+        "Of 4 intervals of differences that can be other than 0, 2 lie below 0 and 1 above; by chance alone about 0 "
+        "would miss it.",
+    ]
     assert (
         "| `typos` | collection | 10% of the letters of title and text are mistyped | 2%, 5%, 10%, 20%, 35% |"
         in script.TABLES["corruptions"]().splitlines()
