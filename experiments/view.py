@@ -71,8 +71,10 @@ def seen_catalog(view: ViewConfig | None, catalog: Catalog) -> Catalog:
     with _cache(any(CORRUPTIONS[one.name].encodes for one in damages)) as cache:
         for one in damages:
             seen = corrupt(seen, one.name, one.severity, seed=view.seed, cache=cache)
-    misheard = [f", {one.name} {one.severity}" for one in view.corruptions if CORRUPTIONS[one.name].damage is None]
-    return seen.replaced(name="".join((seen.name, *misheard)))
+    for one in view.corruptions:
+        if one not in damages:  # it is heard, not seen
+            seen = seen.replaced(name=f"{seen.name}, {one.name} {one.severity}")
+    return seen
 
 
 def heard_users(view: ViewConfig | None, users: UserModel[Any]) -> UserModel[Any]:
