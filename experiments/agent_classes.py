@@ -9,10 +9,11 @@ from typing import Any
 from recsim.agents.contract import check_agent_class, learns_from
 from recsim.agents.fusion import METHODS
 from recsim.experiments.config import LearnedPolicy
-from recsim.experiments.config_problems import Place, Problem, did_you_mean, dotted, wanted_instead
+from recsim.experiments.config_problems import Place, Problem, dotted, wanted_instead
 from recsim.experiments.errors import UserError, input_errors
 from recsim.experiments.kinds import LEARNED, Way
 from recsim.experiments.policy_settings import AgentSettings, CustomPolicy, FusionPolicy, PPOPolicy, StockPolicy
+from recsim.spelling import did_you_mean
 from recsim.users.importing import imported
 
 _NOT_OPTIONS = (  # a run fills them in
@@ -67,7 +68,7 @@ def problems_of_agent(policy: LearnedPolicy, place: Place, recent: int) -> Itera
     if named := _method_of(policy):
         inside, method = (*place, named[0]), named[1]
         if method not in METHODS:
-            yield Problem(inside, f"'{dotted(inside)}' is {method!r}; {did_you_mean(method, list(METHODS))}")
+            yield Problem(inside, f"'{dotted(inside)}' is {method!r}; {did_you_mean(method, METHODS)}")
             return
         if METHODS[method].reads_recent and not recent:
             what = f"'{dotted(inside)}' is {method!r}, which reads what was clicked lately"
@@ -77,7 +78,7 @@ def problems_of_agent(policy: LearnedPolicy, place: Place, recent: int) -> Itera
         for name, value in policy.options.items():
             inside = (*place, "options", name)
             if name not in known:
-                yield Problem(inside, f"unknown key '{dotted(inside)}'; {did_you_mean(name, list(known))}")
+                yield Problem(inside, f"unknown key '{dotted(inside)}'; {did_you_mean(name, known)}")
             elif wanted := wanted_instead(value, known[name]):
                 yield Problem(inside, f"'{dotted(inside)}' is {value!r}; it must be {wanted}.")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from recsim.experiments.config import ORACLES, PolicyConfig, RunConfig
-from recsim.experiments.config_problems import did_you_mean
 from recsim.experiments.errors import UserError
+from recsim.spelling import did_you_mean
 
 
 def chosen_policy(config: RunConfig, word: str, temperature: float | None = None) -> PolicyConfig:

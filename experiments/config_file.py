@@ -13,10 +13,11 @@ from pydantic import BaseModel, ValidationError
 
 from recsim.catalogs import BUNDLED
 from recsim.experiments.config import RunConfig, UsersConfig
-from recsim.experiments.config_problems import Place, Problem, did_you_mean, problems_of, wanted_instead
+from recsim.experiments.config_problems import Place, Problem, problems_of, wanted_instead
 from recsim.experiments.errors import UserError
 from recsim.experiments.policy_settings import AgentSettings, FusionPolicy, LLMRerankerPolicy, StockPolicy
 from recsim.paths import absent
+from recsim.spelling import did_you_mean
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -184,7 +185,7 @@ def _option_problems(users: UsersConfig) -> Iterator[Problem]:
     for name, value in users.options.items():
         place: Place = ("users", "options", name)
         if name not in known:
-            yield Problem(place, f"unknown key 'users.options.{name}'; {did_you_mean(name, list(known))}")
+            yield Problem(place, f"unknown key 'users.options.{name}'; {did_you_mean(name, known)}")
         elif name == "choice":
             yield from _choice_problems(value, place)
         elif wanted := wanted_instead(value, known[name]):

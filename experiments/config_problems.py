@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+
+from recsim.spelling import did_you_mean
 
 Place = tuple[str | int, ...]
 
@@ -62,12 +63,6 @@ def problems_of(error: ValidationError, data: Any, model: type[BaseModel]) -> li
 def dotted(place: Place) -> str:
     """A place as people write it: `policies.1.learning_rate`."""
     return ".".join(map(str, place))
-
-
-def did_you_mean(word: Any, known: Sequence[str]) -> str:
-    """The end of a sentence about an unknown word: the closest known one, or all of them."""
-    close = get_close_matches(str(word), known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(known)}."
 
 
 def wanted_instead(value: Any, default: Any) -> str | None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from recsim.agents.fusion.scorers import EVIDENCE, OWN
 from recsim.experiments.config import CatalogConfig, EvaluationConfig, LaunchLog, RunConfig, UsersConfig
-from recsim.experiments.config_problems import did_you_mean, problems_of
+from recsim.experiments.config_problems import problems_of
 from recsim.experiments.errors import UserError
 from recsim.experiments.policy_settings import (
     FusionPolicy,
@@ -20,6 +20,7 @@ from recsim.experiments.policy_settings import (
     StaticFusionPolicy,
     UniformPolicy,
 )
+from recsim.spelling import did_you_mean
 from recsim.users import BUILT_IN
 
 CLAIMED = ("marketplace", "feed", "choc")  # the worlds that the project's claims are about
@@ -115,7 +116,7 @@ class Size:
                 raise UserError(f"there is no preset {name!r}; the presets are {', '.join(BUILT_IN)}.")
         for name in self.methods:
             if name not in FUSIONS:
-                raise UserError(f"there is no fusion {name!r} to compare; {did_you_mean(name, list(FUSIONS))}")
+                raise UserError(f"there is no fusion {name!r} to compare; {did_you_mean(name, FUSIONS)}")
         if not 2 <= self.n_planned <= self.n_users:
             raise UserError(f"{self.n_planned} users to plan for; 2 to {self.n_users} (all users) are possible.")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from os import PathLike
@@ -15,6 +14,7 @@ from recsim.modalities import Encoder
 from recsim.modalities.exported import exported_encoder
 from recsim.modalities.hub import HUB_NAME, hub_folder
 from recsim.modalities.loading import DTYPES
+from recsim.spelling import did_you_mean
 
 # Name -> class. Those of `MODELS` take batch_size, device and dtype, the others need no model and take nothing.
 MODELS = {
@@ -101,10 +101,10 @@ def _encoder(source: Source, name: str, options: dict[str, Any], also: Sequence[
 
         return imported(name, f"{source} encoder")()
     known = ("auto", *MODELS[source], *PLAIN[source], *also)
-    close = get_close_matches(name, known, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    hint = did_you_mean(name, known, otherwise="")
+    meant = f" ({hint})" if hint else ""
     raise ValueError(
-        f"there is no {source} encoder {name!r}{hint}: known are {', '.join(known)}; name a model of your own by its "
+        f"there is no {source} encoder {name!r}{meant}: known are {', '.join(known)}; name a model of your own by its "
         "folder, one on the Hugging Face hub as 'org/name', or your own code as 'package.module:name'."
     )
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from recsim.catalogs.importing.findings import Findings
+from recsim.spelling import did_you_mean
 
 
 def _as_list(value: object) -> object:
@@ -122,8 +122,7 @@ def mapping_of_flags(flags: Sequence[str], base: ColumnMapping | None = None) ->
         if not sign or not theirs:
             raise ValueError(f"--column is {flag!r}: write ours=theirs, such as --column title=product_name.")
         if ours not in known:
-            close = get_close_matches(ours, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(known)}."
+            hint = did_you_mean(ours, known)
             raise ValueError(f"--column {flag} names {ours!r}, which is no column of a catalogue: {hint}")
         given[ours] = tuple(theirs.split(",")) if ours == "text" else theirs
     return (base or ColumnMapping()).model_copy(update=given)
@@ -149,6 +148,5 @@ def _plain(name: str) -> str:
 
 
 def _unknown(ours: str, theirs: str, columns: Sequence[str], source: Path) -> str:
-    close = get_close_matches(theirs, columns, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(map(repr, columns))}."
+    hint = did_you_mean(theirs, columns, otherwise=f"it has {', '.join(map(repr, columns))}.")
     return f"{source} has no column {theirs!r}, from which {ours} is to be read: {hint}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from recsim.catalog import Catalog
 from recsim.modalities.corruption import collection, features, labelling, transmission
 from recsim.modalities.corruption.damage import Damage
+from recsim.spelling import did_you_mean
 from recsim.streams import Streams
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def corruption_of(name: str) -> Corruption:
         ValueError: if there is none.
     """
     if name not in CORRUPTIONS:
-        close = get_close_matches(name, CORRUPTIONS, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise ValueError(f"there is no corruption {name!r}{hint}; the corruptions are {', '.join(CORRUPTIONS)}.")
+        hint = did_you_mean(name, CORRUPTIONS, otherwise="")
+        meant = f" ({hint})" if hint else ""
+        raise ValueError(f"there is no corruption {name!r}{meant}; the corruptions are {', '.join(CORRUPTIONS)}.")
     return CORRUPTIONS[name]

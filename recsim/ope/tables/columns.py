@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import numbers
 from collections.abc import Sequence
 from decimal import Decimal
@@ -11,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from recsim.spelling import did_you_mean
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -33,8 +34,7 @@ def column_of(table: pd.DataFrame, name: str, role: str) -> pd.Series[Any]:
     """
     if name not in table.columns:
         known = [str(column) for column in table.columns]
-        close = difflib.get_close_matches(str(name), known, 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(known[:12])}."
+        hint = did_you_mean(name, known, otherwise=f"it has {', '.join(known[:12])}.")
         raise ValueError(f"the table has no column {name!r}, named as {role}; {hint}")
     same = int((table.columns == name).sum())
     if same > 1:

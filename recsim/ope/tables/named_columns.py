@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from recsim.ope.checks import LARGEST_REWARD
 from recsim.ope.evaluation.inputs import TOTAL, with_total
 from recsim.ope.tables.columns import label_column, number_column, number_of_groups, refuse_rows
+from recsim.spelling import did_you_mean
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -135,9 +135,7 @@ def _keys(columns: Mapping[str, Any]) -> dict[str, Any]:
     given = {("action" if key == "item" else key): value for key, value in columns.items() if value is not None}
     for key in given:
         if key not in KEYS:
-            close = difflib.get_close_matches(str(key), KEYS, 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(KEYS)}."
-            raise ValueError(f"columns has no meaning {key!r}; {hint}")
+            raise ValueError(f"columns has no meaning {key!r}; {did_you_mean(key, KEYS)}")
     if "action" in columns and "item" in columns:
         raise ValueError("columns names both `action` and `item`, which mean the same; keep one.")
     return given
