@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recsim.experiments.commands import examples, resumable, stderr
 from recsim.experiments.errors import UserError, input_errors
+
+if TYPE_CHECKING:
+    from recsim.catalog import Catalog
 
 catalog_app = typer.Typer(no_args_is_help=True, help="Make catalogues and look at them.")
 
@@ -202,7 +205,7 @@ def catalog_behaviour(
     with input_errors(), console_display(stderr()) as display, display.stage(method, 100) as progress:
         modality = modality_of_clicks(found, method, dim=dim, seed=seed, progress=progress)
     with input_errors():
-        with_behaviour(catalog, modality, found, method).replaced(name=_name(out)).save(out, overwrite=overwrite)
+        _save(with_behaviour(catalog, modality, found, method), out, overwrite)
     typer.echo(
         f"{modality.present.sum():,} of {len(catalog):,} items have behaviour, from {len(found):,} clicks of "
         f"{found.n_users:,} users."
@@ -247,7 +250,7 @@ def catalog_describe(
         model = CausalLM(language_model, device=device) if language_model else None
         with display.stage("describe", len(catalog)) as advance:
             found = with_descriptions(catalog, encoder=encodes, model=model, dim=dim, cache=cache, progress=advance)
-        found.replaced(name=_name(out)).save(out, overwrite=overwrite)
+        _save(found, out, overwrite)
     if len(found.findings) > len(catalog.findings):
         print_findings(found.findings.iloc[len(catalog.findings) :])
     typer.echo(f"{len(found):,} items are described by {' and '.join(sorted(set(found.table['description_by'])))}.")
@@ -281,7 +284,7 @@ def catalog_prepare(
     with console_display(stderr()) as display, display.stage("prepare", len(steps.steps)) as progress, input_errors():
         prepared = prepare(catalog, steps, progress=progress)
     with input_errors():
-        prepared.replaced(name=_name(out)).save(out, overwrite=overwrite)
+        _save(prepared, out, overwrite)
     print_findings(prepared.findings.iloc[len(catalog.findings) :])
     typer.echo(f"Catalogue: {out}")
 
@@ -314,9 +317,9 @@ def catalog_export_encoder(
     typer.echo(f"Encoder: {out} ({size:.1f} MB)")
 
 
-def _name(out: Path) -> str:
-    """The name of a catalogue that is made from another one: that of its folder, as of one that is imported."""
-    return out.absolute().name
+def _save(made: Catalog, out: Path, overwrite: bool) -> None:
+    """Write a catalogue that was made from another one, under the name of its folder, as one that is imported."""
+    made.replaced(name=out.absolute().name).save(out, overwrite=overwrite)
 
 
 def _check_free(out: Path, overwrite: bool) -> None:
