@@ -12,28 +12,25 @@ import numpy.typing as npt
 
 Decimal = Literal[".", ","]
 
-_CODES = (
-    "USD EUR GBP JPY CHF CAD AUD NZD CNY RMB INR RUB SEK NOK DKK PLN CZK HUF RON BGN TRY BRL MXN ZAR KRW SGD HKD ILS "
-    "AED SAR THB IDR MYR PHP VND UAH kr kč zł Ft lei Rs TL"
-)
-_CURRENCY = rf"(?:(?:{_CODES.replace(' ', '|')})\.?|(?:US|CA|AU|NZ|HK|[ACRS])?\$|[€£¥₹₩₽₺₴₪฿₫₱₦¢])"
-_OTHER_SIGNS = {
+# Codes of ISO 4217, each with other words and signs for it; and what may mean one or another.
+_CURRENCIES = {
+    **dict.fromkeys("AED BGN CHF DKK IDR JPY MXN MYR NOK SAR SEK ZAR".split(), ""),  # noqa: SIM905
     "AUD": "A$ AU$",
     "BRL": "R$",
     "CAD": "C$ CA$",
     "CNY": "RMB",
-    "CZK": "KČ",
+    "CZK": "kč",
     "EUR": "€",
     "GBP": "£",
     "HKD": "HK$",
-    "HUF": "FT",
+    "HUF": "Ft",
     "ILS": "₪",
-    "INR": "₹ RS",
+    "INR": "₹ Rs",
     "KRW": "₩",
     "NZD": "NZ$",
     "PHP": "₱",
-    "PLN": "ZŁ",
-    "RON": "LEI",
+    "PLN": "zł",
+    "RON": "lei",
     "RUB": "₽",
     "SGD": "S$",
     "THB": "฿",
@@ -42,10 +39,15 @@ _OTHER_SIGNS = {
     "USD": "$ US$",
     "VND": "₫",
 }
-_CODE_OF = {sign: code for code, signs in _OTHER_SIGNS.items() for sign in signs.split()}
+_SEVERAL = "¥ ₦ ¢ kr"
+_CODE_OF = {sign.upper(): code for code, signs in _CURRENCIES.items() for sign in (code, *signs.split())}
+_CURRENCY = "|".join(  # the longest first, as KRW begins as kr does; a word may end in a point
+    rf"{re.escape(sign)}\.?" if sign.isalpha() else re.escape(sign)
+    for sign in sorted((*_CODE_OF, *_SEVERAL.upper().split()), key=len, reverse=True)
+)
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", flags=re.ASCII)
 _WRITTEN = re.compile(
-    rf"(?P<sign>[-+−]?)\s*(?:{_CURRENCY}\s*)?(?P<inner>[-+−]?)"
+    rf"(?P<sign>[-+−]?)\s*(?:(?:{_CURRENCY})\s*)?(?P<inner>[-+−]?)"
     rf"(?P<digits>[0-9.,][0-9.,'’\s]*?)(?:,[-–])?\s*(?:{_CURRENCY})?",
     flags=re.IGNORECASE,
 )
