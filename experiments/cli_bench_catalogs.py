@@ -140,9 +140,10 @@ def bench_compression(
     seed: Annotated[int, typer.Option(min=0, help="Which items are drawn.")] = 0,
 ) -> None:
     """What exporting encoders and storing their weights in 8 bits costs and saves: time, disk, neighbours."""
-    from recsim.experiments.bench.compression import bench, print_compression
+    from recsim.experiments.bench import tables
+    from recsim.experiments.bench.compression import bench
     from recsim.experiments.progress import console_display
 
     with console_display(stderr()) as display:
         found = bench(only.split(","), catalog, {"text": texts, "image": images}, repeats, seed, display)
-    tell(found, out, json, print_compression)
+    tell(found, out, json, tables.print_compression)

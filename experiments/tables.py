@@ -90,12 +90,7 @@ def print_repeated(found: dict[str, Any]) -> None:
     for row in rows:
         table.add_row(
             escape(row["policy"]),
-            *(
-                f"{number(row[name]['mean'], places)} {interval(row[name]['low'], row[name]['high'], places)}"
-                if name in row
-                else ""
-                for name in ("return", "difference")
-            ),
+            *(with_interval(row.get(name), places) for name in ("return", "difference")),
             "" if row["training_seconds"] is None else f"{number(row['training_seconds'], 0)} s",
         )
     Console().print(table)
@@ -149,6 +144,13 @@ def columns(table: Table, *left: str, right: Iterable[str]) -> None:
         table.add_column(name)
     for name in right:
         table.add_column(name, justify="right", no_wrap=True)
+
+
+def with_interval(found: dict[str, float] | None, places: int) -> str:
+    """A mean and its interval, or nothing."""
+    if found is None:
+        return ""
+    return f"{number(found['mean'], places)} {interval(found['low'], found['high'], places)}"
 
 
 def interval(low: float | None, high: float | None, places: int) -> str:

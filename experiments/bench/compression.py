@@ -11,20 +11,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from recsim.catalog import Catalog, load_catalog
 from recsim.experiments.bench.machine import machine
 from recsim.experiments.errors import UserError, input_errors
 from recsim.experiments.progress import Advance, Display
 from recsim.experiments.run_folder import all_versions
-from recsim.experiments.tables import STYLE, columns
 from recsim.experiments.threads import threads
 from recsim.modalities import Encoder
 from recsim.modalities.compression import NAMES, export_encoder
 from recsim.modalities.exported import exported_encoder
-from recsim.report.format import number, percent
 from recsim.torch_threads import one_torch_thread
 
 NEIGHBOURS = 10
@@ -170,21 +166,3 @@ def agreement(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
     0.75
     """
     return float(np.mean([len(set(left) & set(right)) / len(left) for left, right in zip(one, other, strict=True)]))
-
-
-def print_compression(found: dict[str, Any]) -> None:
-    """A row for each form of each encoder."""
-    table = Table(title="Encoders, as they are and exported", **STYLE)
-    columns(table, "encoder", "form", right=("CPU-s / 1,000", "MB", "neighbours kept", "as asked"))
-    for one in found["measures"]:
-        table.add_row(*compression_cells(one), "yes" if one["kept"] else "no")
-    console = Console()
-    console.print(table)
-    text = f"Medians of {found['repeats']} parts of the items, one thread. {found['machine']['cpu']}"
-    console.print(text, highlight=False, markup=False)
-
-
-def compression_cells(one: dict[str, Any]) -> tuple[str, ...]:
-    """Encoder, form, time, size and neighbours of a measure."""
-    seconds, size = number(one["cpu_seconds_per_1000"], 1), number(one["megabytes"], 1)
-    return one["encoder"], one["form"], seconds, size, percent(one["neighbours_kept"])

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from recsim.experiments.bench.measures import measured, promised
 from recsim.experiments.learning.claims import chosen, verdict
-from recsim.experiments.tables import COLOURS, STYLE, columns, interval
+from recsim.experiments.tables import COLOURS, STYLE, columns, interval, with_interval
 from recsim.report.format import compact, decimals, number, percent
 
 
@@ -159,7 +159,7 @@ def print_corruption(found: dict[str, Any]) -> None:
             table.add_row(
                 f"{row['corruption']} {row['severity']}" if row["corruption"] else "none",
                 row["modality"],
-                *(_with_interval(row[name], places) for name in ("return", "difference")),
+                *(with_interval(row[name], places) for name in ("return", "difference")),
             )
         Console().print(table)
     overall = Table(title="Mean over corruptions, less the clean view", caption=worlds, caption_justify="left", **STYLE)
@@ -167,14 +167,26 @@ def print_corruption(found: dict[str, Any]) -> None:
     places = decimals(row["difference"]["se"] for row in found["overall"])
     for preset, method in product(found["presets"], found["methods"]):
         rows = [row for row in found["overall"] if (row["preset"], row["policy"]) == (preset, method)]
-        overall.add_row(preset, method, *(_with_interval(row["difference"], places) for row in rows))
+        overall.add_row(preset, method, *(with_interval(row["difference"], places) for row in rows))
     Console().print(overall)
 
 
-def _with_interval(found: dict[str, float] | None, places: int) -> str:
-    if found is None:
-        return ""
-    return f"{number(found['mean'], places)} {interval(found['low'], found['high'], places)}"
+def print_compression(found: dict[str, Any]) -> None:
+    """A row for each form of each encoder."""
+    table = Table(title="Encoders, as they are and exported", **STYLE)
+    columns(table, "encoder", "form", right=("CPU-s / 1,000", "MB", "neighbours kept", "as asked"))
+    for one in found["measures"]:
+        table.add_row(*compression_cells(one), "yes" if one["kept"] else "no")
+    console = Console()
+    console.print(table)
+    text = f"Medians of {found['repeats']} parts of the items, one thread. {found['machine']['cpu']}"
+    console.print(text, highlight=False, markup=False)
+
+
+def compression_cells(one: dict[str, Any]) -> tuple[str, ...]:
+    """Encoder, form, time, size and neighbours of a measure."""
+    seconds, size = number(one["cpu_seconds_per_1000"], 1), number(one["megabytes"], 1)
+    return one["encoder"], one["form"], seconds, size, percent(one["neighbours_kept"])
 
 
 def print_retrieval(found: dict[str, Any]) -> None:
@@ -224,7 +236,7 @@ def _earned(title: str, rows: list[dict[str, Any]]) -> Table:
         few = f" ({row['n_users']:,} users)" if row["n_users"] < rows[0]["n_users"] else ""
         table.add_row(
             escape(row["policy"] + few),
-            f"{number(whole['mean'], places)} {interval(whole['low'], whole['high'], places)}",
+            with_interval(whole, places),
             number(row["length"], 1),
             number(objectives["click"], 1),
             number(objectives["conversion"], 2),

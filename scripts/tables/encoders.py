@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from recsim.experiments.bench.compression import compression_cells
 from recsim.experiments.bench.measures import measured
+from recsim.experiments.bench.tables import compression_cells
 from recsim.report.format import percent
 from tables.markdown import KEPT, markdown
 from tables.results import result

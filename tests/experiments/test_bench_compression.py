@@ -10,13 +10,12 @@ from recsim.experiments.bench import compression
 from recsim.experiments.bench.compression import (
     agreement,
     bench,
-    compression_cells,
     drawn,
     made,
     neighbours,
-    print_compression,
     timed,
 )
+from recsim.experiments.bench.tables import compression_cells, print_compression
 from recsim.experiments.errors import UserError
 from recsim.experiments.progress import Silent
 
